@@ -1,0 +1,94 @@
+"""Applications, middleware, templates: what Django needs to know first."""
+
+from config.env import BASE_DIR, env
+from config.settings.celery import *  # noqa: F403
+from config.settings.database import *  # noqa: F403
+from config.settings.logging import *  # noqa: F403
+from config.settings.meta import *  # noqa: F403
+from config.settings.rest import *  # noqa: F403
+from config.settings.security import *  # noqa: F403
+from config.settings.security import DEBUG
+from config.settings.storage import *  # noqa: F403
+from config.settings.unfold import *  # noqa: F403
+
+ROOT_URLCONF = "config.urls"
+ASGI_APPLICATION = "config.asgi.application"
+AUTH_USER_MODEL = "accounts.User"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "unfold.contrib.import_export",
+    "unfold.contrib.guardian",
+    "config.admin_site.SwitchboardAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "rest_framework",
+    "rest_framework_simplejwt.token_blacklist",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "drf_standardized_errors",
+    "guardian",
+    "auditlog",
+    "axes",
+    "import_export",
+    "django_celery_beat",
+    "django_prometheus",
+    "accounts",
+    "compliance",
+    "templates_mgmt",
+    "messaging",
+    "analytics",
+    "reports",
+    "backups",
+    *(["config.dev"] if DEBUG else []),
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "accounts.middleware.BusinessMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "config" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+SILENCED_SYSTEM_CHECKS: list[str] = []
+
+DATA_DIR = BASE_DIR / ".data"
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+PUBLIC_URL = env.str("PUBLIC_URL", default="http://localhost:8000")

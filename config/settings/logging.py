@@ -1,0 +1,1 @@
+"""Log lines, errors to Sentry, alerts."""
