@@ -1,1 +1,1 @@
-"""Wiring: settings, URLs, Celery, ASGI, health; `lib` is shared code, `dev` the sandbox and demo."""
+"""Wiring: settings, URLs, Celery, ASGI, health. `lib` is shared code, `dev` sandbox and demo."""

@@ -1,5 +1,7 @@
 """Applications, middleware, templates: what Django needs to know first."""
 
+import django_stubs_ext
+
 from config.env import BASE_DIR, env
 from config.settings.celery import *  # noqa: F403
 from config.settings.database import *  # noqa: F403
@@ -10,6 +12,9 @@ from config.settings.security import *  # noqa: F403
 from config.settings.security import DEBUG
 from config.settings.storage import *  # noqa: F403
 from config.settings.unfold import *  # noqa: F403
+
+# Lets annotations such as `ModelAdmin[Message]` stand in class bodies.
+django_stubs_ext.monkeypatch()
 
 ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"

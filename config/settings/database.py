@@ -22,4 +22,6 @@ def connection(url: str) -> dict[str, Any]:
     return config
 
 
-DATABASES = {"default": connection(DATABASE_OWNER_URL if DATABASE_ROLE == "owner" else DATABASE_URL)}
+DATABASES = {
+    "default": connection(DATABASE_OWNER_URL if DATABASE_ROLE == "owner" else DATABASE_URL)
+}

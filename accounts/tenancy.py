@@ -1,0 +1,92 @@
+"""The business in scope, and models that refuse to be read outside one.
+
+A request, a job or a webhook opens `scope(business)`; every query of a `TenantModel` through
+`objects` is then limited to it and raises `NoBusinessInScope` outside. Work that crosses
+businesses says so: `Model.across_businesses`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from uuid import UUID
+
+from django.db import models
+
+if TYPE_CHECKING:
+    from accounts.models import Business
+
+_business_id: ContextVar[UUID | None] = ContextVar("business_id", default=None)
+
+M = TypeVar("M", bound=models.Model)
+
+
+class NoBusinessInScope(RuntimeError):
+    """Raise when tenant data is asked for and no business is in scope."""
+
+
+def current_id() -> UUID:
+    """Return the id of the business in scope; raise `NoBusinessInScope` outside."""
+    business_id = _business_id.get()
+    if business_id is None:
+        raise NoBusinessInScope("no business is in scope")
+    return business_id
+
+
+def find_current_id() -> UUID | None:
+    """Return the id of the business in scope, or None outside."""
+    return _business_id.get()
+
+
+@contextmanager
+def scope(business: Business | UUID) -> Iterator[None]:
+    """Limit tenant queries to this business while the block runs."""
+    token = _business_id.set(business if isinstance(business, UUID) else business.pk)
+    try:
+        yield
+    finally:
+        _business_id.reset(token)
+
+
+@contextmanager
+def no_scope() -> Iterator[None]:
+    """Start a request or job with no business in scope, and leave none behind."""
+    token = _business_id.set(None)
+    try:
+        yield
+    finally:
+        _business_id.reset(token)
+
+
+def enter(business: Business | UUID) -> None:
+    """Put this business in scope until the enclosing `scope` or `no_scope` ends."""
+    _business_id.set(business if isinstance(business, UUID) else business.pk)
+
+
+class TenantManager(models.Manager[M]):
+    """Give only rows of the business in scope."""
+
+    def get_queryset(self) -> models.QuerySet[M]:
+        return super().get_queryset().filter(business_id=current_id())
+
+
+class TenantModel(models.Model):
+    """A row that belongs to one business.
+
+    `objects` sees the business in scope; `across_businesses` sees all and is for sweeps and for
+    following foreign keys.
+    """
+
+    business = models.ForeignKey(
+        "accounts.Business", on_delete=models.CASCADE, related_name="+", editable=False
+    )
+
+    across_businesses: ClassVar[models.Manager[Any]] = models.Manager()
+    objects: ClassVar[models.Manager[Any]] = TenantManager()
+
+    class Meta:
+        abstract = True
+        base_manager_name = "across_businesses"
+        default_manager_name = "objects"

@@ -1,0 +1,1 @@
+"""What analytics does about facts from messaging."""

@@ -1,0 +1,13 @@
+"""Wiring of the compliance app."""
+
+from django.apps import AppConfig
+
+
+class ComplianceConfig(AppConfig):
+    """Consent, opt-out and the audit trail."""
+
+    name = "compliance"
+    verbose_name = "Compliance"
+
+    def ready(self) -> None:
+        from compliance import receivers  # noqa: F401  # connects the receivers

@@ -1,0 +1,147 @@
+"""Consent, the words that end it, and the trail of who did what."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+
+from accounts.tenancy import TenantModel
+from config.lib.ids import new_id
+
+
+class Scope(models.TextChoices):
+    """What a consent is about. `all` in the API stands for the four together."""
+
+    MARKETING = "marketing", "Marketing"
+    UTILITY = "utility", "Utility"
+    AUTHENTICATION = "authentication", "Authentication"
+    SERVICE = "service", "Service"
+
+
+class ConsentStatus(models.TextChoices):
+    """Whether a person agreed or said no."""
+
+    OPTED_IN = "opted_in", "Opted in"
+    OPTED_OUT = "opted_out", "Opted out"
+
+
+class ConsentEvent(TenantModel):
+    """One line of the consent ledger; never changed, never deleted.
+
+    `address` is an address key: the canonical phone number or the Meta user id (BSUID).
+    The current state (`Consent`) is the newest event per address and scope.
+    """
+
+    class Source(models.TextChoices):
+        API = "api", "API"
+        ADMIN = "admin", "Operator"
+        IMPORT = "import", "Import"
+        MESSAGE = "message", "Message from the person"
+        META = "meta", "Meta's marketing setting"
+        SEND_ERROR = "send_error", "Answer to a send"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    address = models.CharField(max_length=140)
+    scope = models.CharField(max_length=16, choices=Scope)
+    status = models.CharField(max_length=12, choices=ConsentStatus)
+    source = models.CharField(max_length=12, choices=Source)
+    reason = models.CharField(max_length=200, blank=True)
+    wording = models.TextField(blank=True)
+    language = models.CharField(max_length=12, blank=True)
+    evidence = models.JSONField(default=dict)
+    ip_address = models.GenericIPAddressField(null=True)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    occurred_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    class Meta(TenantModel.Meta):
+        abstract = False
+        indexes = [
+            # The ledger of one person, and its replay.
+            models.Index(fields=["business", "address", "scope", "-id"], name="consent_ledger"),
+            # The list and the export, newest first.
+            models.Index(fields=["business", "-id"], name="consent_event_list"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_status_display()}: {self.get_scope_display()}"
+
+
+class Consent(TenantModel):
+    """Where a person stands now in one scope: the newest event of the ledger.
+
+    The gate reads this table for every message, by its unique key.
+    """
+
+    address = models.CharField(max_length=140)
+    scope = models.CharField(max_length=16, choices=Scope)
+    status = models.CharField(max_length=12, choices=ConsentStatus)
+    changed_at = models.DateTimeField()
+    event = models.ForeignKey(ConsentEvent, on_delete=models.PROTECT, related_name="+")
+
+    class Meta(TenantModel.Meta):
+        abstract = False
+        constraints = [
+            models.UniqueConstraint(
+                fields=["business", "address", "scope"], name="consent_one_state_per_scope"
+            ),
+        ]
+        indexes = [models.Index(fields=["business", "-changed_at"], name="consent_list")]
+
+    def __str__(self) -> str:
+        return f"{self.get_status_display()}: {self.get_scope_display()}"
+
+
+class OptOutWord(TenantModel):
+    """A whole message that means stop (or start again) here, beside the shipped words."""
+
+    class Effect(models.TextChoices):
+        STOP = "stop", "Stop"
+        START = "start", "Start again"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    word = models.CharField(max_length=60)
+    language = models.CharField(max_length=12, blank=True)
+    effect = models.CharField(max_length=5, choices=Effect, default=Effect.STOP)
+
+    class Meta(TenantModel.Meta):
+        abstract = False
+        constraints = [
+            models.UniqueConstraint(fields=["business", "word"], name="optout_word_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.word
+
+
+class AuditEntry(models.Model):
+    """Who did what to which object; written in the transaction of what it records."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    business = models.ForeignKey(
+        "accounts.Business", on_delete=models.CASCADE, null=True, related_name="+"
+    )
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    actor_name = models.CharField(max_length=254, blank=True)
+    action = models.CharField(max_length=60)
+    resource = models.CharField(max_length=60, blank=True)
+    resource_id = models.CharField(max_length=64, blank=True)
+    details = models.JSONField(default=dict)
+    ip_address = models.GenericIPAddressField(null=True)
+    request_id = models.CharField(max_length=128, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name_plural = "audit entries"
+        indexes = [
+            models.Index(fields=["business", "-id"], name="audit_list"),
+            models.Index(fields=["business", "resource", "resource_id"], name="audit_of_object"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.resource}"

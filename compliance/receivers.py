@@ -1,0 +1,1 @@
+"""What compliance does about facts from accounts."""

@@ -1,0 +1,42 @@
+"""Every model of messaging; each lives with its slice."""
+
+from messaging.campaigns.models import Campaign, CampaignRecipient
+from messaging.contacts.models import (
+    Contact,
+    ContactImport,
+    ContactList,
+    ContactTag,
+    ListEntry,
+    Tag,
+)
+from messaging.conversations.models import Conversation
+from messaging.media.models import MediaFile
+from messaging.messages.models import CampaignTally, Message, MessageEvent
+from messaging.senders.models import Sender, SenderActivity, SenderEvent
+from messaging.sending.models import QueueItem, ScheduledMessage, UnknownMessage
+from messaging.webhooks.models import DeadLetter, PendingEvent, RawEvent
+
+__all__ = [
+    "Campaign",
+    "CampaignRecipient",
+    "CampaignTally",
+    "Contact",
+    "ContactImport",
+    "ContactList",
+    "ContactTag",
+    "Conversation",
+    "DeadLetter",
+    "ListEntry",
+    "MediaFile",
+    "Message",
+    "MessageEvent",
+    "PendingEvent",
+    "QueueItem",
+    "RawEvent",
+    "ScheduledMessage",
+    "Sender",
+    "SenderActivity",
+    "SenderEvent",
+    "Tag",
+    "UnknownMessage",
+]

@@ -1,0 +1,1 @@
+"""What messaging does about facts from the apps below it."""

@@ -1,0 +1,1 @@
+"""Reports keep no rows of their own."""

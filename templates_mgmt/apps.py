@@ -1,0 +1,10 @@
+"""Wiring of the templates app."""
+
+from django.apps import AppConfig
+
+
+class TemplatesConfig(AppConfig):
+    """Message templates."""
+
+    name = "templates_mgmt"
+    verbose_name = "Templates"
