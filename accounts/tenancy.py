@@ -79,8 +79,13 @@ class TenantModel(models.Model):
     following foreign keys.
     """
 
+    # No index of its own: every tenant table has one that starts with the business.
     business = models.ForeignKey(
-        "accounts.Business", on_delete=models.CASCADE, related_name="+", editable=False
+        "accounts.Business",
+        on_delete=models.CASCADE,
+        related_name="+",
+        editable=False,
+        db_index=False,
     )
 
     across_businesses: ClassVar[models.Manager[Any]] = models.Manager()

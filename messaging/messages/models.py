@@ -50,6 +50,14 @@ class Message(TenantModel):
     )
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    business = models.ForeignKey(
+        "accounts.Business",
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+        editable=False,
+    )
     direction = models.CharField(max_length=8, choices=Direction)
     type = models.CharField(max_length=24)
     status = models.CharField(max_length=10, choices=Status)
@@ -167,6 +175,14 @@ class MessageEvent(TenantModel):
         SWEEP = "sweep", "Maintenance"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    business = models.ForeignKey(
+        "accounts.Business",
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+        editable=False,
+    )
     message = models.ForeignKey(
         Message,
         on_delete=models.DO_NOTHING,
