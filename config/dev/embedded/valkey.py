@@ -7,6 +7,8 @@ import signal
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from config.dev.embedded.host import (
     LOOPBACK,
@@ -52,7 +54,11 @@ class Valkey:
             return False
         try:
             with redis.Redis(
-                host=LOOPBACK, port=facts["port"], password=facts["password"], socket_timeout=2
+                host=LOOPBACK,
+                port=facts["port"],
+                password=facts["password"],
+                socket_timeout=2,
+                retry=Retry(NoBackoff(), 0),
             ) as client:
                 return bool(client.ping())
         except redis.RedisError:
