@@ -139,8 +139,8 @@ def _migrate(url: str) -> None:
             "DATABASE_OWNER_URL": url,
             "PYTHONPATH": f"{directory}{os.pathsep}{ROOT}",
         }
-        _manage(["makemigrations", "--noinput", "-v0"], env)
-        _manage(["migrate", "--noinput", "-v0"], env)
+        _manage(["makemigrations", "--noinput", "--skip-checks", "-v0"], env)
+        _manage(["migrate", "--noinput", "--skip-checks", "-v0"], env)
 
 
 def _manage(arguments: list[str], env: dict[str, str]) -> None:
