@@ -1,18 +1,97 @@
 """Opens the business of a request."""
 
-from collections.abc import Callable
+from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from uuid import UUID
 
-from accounts import tenancy
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase, StreamingHttpResponse
+
+from accounts import access, business_choice, tenancy
+from accounts.models import User
+
+API_PATH = "/api/"
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]
 
 
 class BusinessMiddleware:
-    """Give every request a clean scope; authentication or the admin enters the business."""
+    """Give every request a clean scope, `request.access` and `request.business`.
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+    Pages (the admin) act in the business of the session. API requests start with none:
+    authentication enters it. A streamed answer is produced in the scope of its request.
+    """
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
+        self.is_async = iscoroutinefunction(get_response)
+        if self.is_async:
+            markcoroutinefunction(self)
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        if self.is_async:
+            return self._call_async(request)
         with tenancy.no_scope():
-            return self.get_response(request)
+            enter_session_business(request)
+            response = self.get_response(request)
+            return _stream_in_scope(request, response)  # type: ignore[arg-type]  # sync here
+
+    async def _call_async(self, request: HttpRequest) -> HttpResponseBase:
+        with tenancy.no_scope():
+            await sync_to_async(enter_session_business)(request)
+            chosen = access.of(request)
+            if chosen and chosen.business:
+                tenancy.enter(chosen.business)
+            response = await self.get_response(request)  # type: ignore[misc]  # async here
+            return _stream_in_scope(request, response)
+
+
+def enter_session_business(request: HttpRequest) -> None:
+    """Enter the business of the session for a page; leave API requests without one."""
+    access.attach(request, None)
+    if request.path.startswith(API_PATH):
+        return
+    user = getattr(request, "user", None)
+    if isinstance(user, User) and user.is_authenticated:
+        access.attach(request, business_choice.of_session(user, request.session))
+    chosen = access.of(request)
+    if chosen and chosen.business:
+        tenancy.enter(chosen.business)
+
+
+def _stream_in_scope(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    caller = access.of(request)
+    if caller is None or caller.business is None:
+        return response
+    if isinstance(response, StreamingHttpResponse):
+        id_ = caller.business.pk
+        content = response.streaming_content
+        response.streaming_content = (
+            _scoped_async(aiter(content), id_)
+            if isinstance(content, AsyncIterator)
+            else _scoped(iter(content), id_)
+        )
+    return response
+
+
+def _scoped(chunks: Iterator[bytes], business_id: UUID) -> Iterator[bytes]:
+    while True:
+        with tenancy.scope(business_id):
+            chunk = next(chunks, None)
+        if chunk is None:
+            return
+        yield chunk
+
+
+async def _scoped_async(chunks: AsyncIterator[bytes], business_id: UUID) -> AsyncIterator[bytes]:
+    while True:
+        with tenancy.scope(business_id):
+            chunk = await anext(chunks, None)
+        if chunk is None:
+            return
+        yield chunk

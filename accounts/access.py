@@ -1,0 +1,56 @@
+"""Who is asking, for which business, and with which rights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.http import HttpRequest
+
+from accounts.models import ApiKey, Business, User
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The caller of a request: a user or an API key, inside one business.
+
+    `user` is None for an API key. `business` is None only on routes that need none; no
+    permission is held there, except by a platform admin.
+    """
+
+    user: User | None
+    api_key: ApiKey | None
+    business: Business | None
+    permissions: frozenset[str]
+
+    def allows(self, permission: str, obj: object = None) -> bool:
+        """Tell whether the caller holds the permission, for this object when one is given."""
+        owner_id = getattr(obj, "business_id", None)
+        if owner_id is not None and (self.business is None or owner_id != self.business.pk):
+            return False
+        return permission in self.permissions
+
+    @property
+    def actor_id(self) -> str:
+        """Return a stable name of the caller for keys and logs: `user:7` or `key:<id>`."""
+        return f"key:{self.api_key.pk}" if self.api_key else f"user:{self.user and self.user.pk}"
+
+    @property
+    def actor_name(self) -> str:
+        """Return the caller's name for the audit trail."""
+        return f"API key {self.api_key.name}" if self.api_key else str(self.user or "")
+
+    @property
+    def is_platform_admin(self) -> bool:
+        return self.user is not None and self.user.is_platform_admin
+
+
+def attach(request: HttpRequest, access: Access | None) -> None:
+    """Set `request.access` and `request.business`."""
+    request.access = access  # type: ignore[attr-defined]  # ours, read through `of`
+    request.business = access.business if access else None  # type: ignore[attr-defined]  # same
+
+
+def of(request: HttpRequest) -> Access | None:
+    """Return the caller of this request, or None when nobody has signed in."""
+    found: Access | None = getattr(request, "access", None)
+    return found

@@ -1,0 +1,124 @@
+"""Facts accounts announces, inside the transaction that makes them true.
+
+Each signal is sent with `fact=`. `by` is whoever caused it, None when nobody signed in did.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.dispatch import Signal
+
+if TYPE_CHECKING:
+    from accounts.access import Access
+
+
+@dataclass(frozen=True, slots=True)
+class BusinessChanged:
+    """A business was opened, changed, suspended, resumed or closed (`change` says which)."""
+
+    business_id: UUID
+    change: str
+    fields: tuple[str, ...]
+    by: Access | None
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRoleChanged:
+    """Someone joined (`before` is empty), changed role, or left (`after` is empty)."""
+
+    business_id: UUID
+    user_id: int
+    before: str
+    after: str
+    by: Access | None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyIssued:
+    """A key was made."""
+
+    business_id: UUID
+    api_key_id: UUID
+    name: str
+    permissions: tuple[str, ...]
+    by: Access | None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyRevoked:
+    """A key was ended."""
+
+    business_id: UUID
+    api_key_id: UUID
+    name: str
+    by: Access | None
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A user signed in, by the API (`door` "api") or the admin ("admin")."""
+
+    user_id: int
+    door: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignInFailed:
+    """A sign-in was refused. `user_id` is None for an e-mail nobody has."""
+
+    user_id: int | None
+    door: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedOut:
+    """A user signed out, or all their sessions were ended (`everywhere`, with the reason)."""
+
+    user_id: int
+    everywhere: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class WhatsAppAccountConnected:
+    """A WhatsApp account and a token that Meta accepts are here; its numbers are not yet."""
+
+    business_id: UUID
+    account_id: UUID
+    waba_id: str
+    by: Access | None
+
+
+@dataclass(frozen=True, slots=True)
+class AccessTokenRotated:
+    """A WhatsApp account speaks with a new token."""
+
+    business_id: UUID
+    account_id: UUID
+    by: Access | None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenHealthChanged:
+    """Meta began to refuse a token, or accepts it again."""
+
+    business_id: UUID
+    account_id: UUID
+    before: str
+    after: str
+
+
+business_changed = Signal()  # kwargs: fact: BusinessChanged
+member_role_changed = Signal()  # kwargs: fact: MemberRoleChanged
+api_key_issued = Signal()  # kwargs: fact: ApiKeyIssued
+api_key_revoked = Signal()  # kwargs: fact: ApiKeyRevoked
+signed_in = Signal()  # kwargs: fact: SignedIn
+sign_in_failed = Signal()  # kwargs: fact: SignInFailed
+signed_out = Signal()  # kwargs: fact: SignedOut
+whatsapp_account_connected = Signal()  # kwargs: fact: WhatsAppAccountConnected
+access_token_rotated = Signal()  # kwargs: fact: AccessTokenRotated
+token_health_changed = Signal()  # kwargs: fact: TokenHealthChanged
