@@ -1,0 +1,60 @@
+"""The log of a message: what happened to it, when, and who says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.db import connection
+from django.db.models import QuerySet
+
+from config.lib import ids
+from messaging.messages.models import MessageEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line to write. `error` is `{"code", "title", "details"}` or None."""
+
+    business_id: UUID
+    message_id: UUID
+    status: str
+    source: str
+    at: datetime
+    detail: str = ""
+    error: Mapping[str, Any] | None = None
+
+
+def append(entries: Sequence[Entry]) -> None:
+    """Write lines to the log, in one statement."""
+    if not entries:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO messaging_messageevent (id, business_id, message_id, status, source, "
+            "occurred_at, recorded_at, error, detail) SELECT id, business_id, message_id, status, "
+            "source, occurred_at, occurred_at, error::jsonb, detail FROM unnest(%s::uuid[], "
+            "%s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::timestamptz[], %s::text[], "
+            "%s::text[]) AS t(id, business_id, message_id, status, source, occurred_at, error, "
+            "detail)",
+            [
+                ids.new_ids(len(entries)),
+                [entry.business_id for entry in entries],
+                [entry.message_id for entry in entries],
+                [entry.status for entry in entries],
+                [entry.source for entry in entries],
+                [entry.at for entry in entries],
+                [orjson.dumps(entry.error).decode() if entry.error else None for entry in entries],
+                [entry.detail[:300] for entry in entries],
+            ],
+        )
+
+
+def of(message_id: UUID) -> QuerySet[MessageEvent]:
+    """Return the lines of one message of the business in scope, oldest first."""
+    rows: QuerySet[MessageEvent] = MessageEvent.objects.filter(message_id=message_id)
+    return rows.order_by("occurred_at", "id")
