@@ -1,11 +1,46 @@
 """The Celery application: `celery -A config worker`."""
 
 import os
+from time import monotonic
+from typing import Final
 
+import structlog
 from celery import Celery
+from celery.signals import heartbeat_sent, setup_logging, worker_ready
+from django.conf import settings
+from redis import RedisError
+
+from config.lib import redis
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+logger = structlog.get_logger(__name__)
+
+HEARTBEAT: Final = ("worker", "heartbeat")
+_HEARTBEAT_EVERY_SECONDS = 10
 
 app = Celery("switchboard")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.autodiscover_tasks(["config"])
+
+_last_heartbeat = 0.0
+
+
+@setup_logging.connect
+def keep_our_logging(**_: object) -> None:
+    """Stop Celery from configuring logging: Django's settings have done so."""
+
+
+@worker_ready.connect
+@heartbeat_sent.connect
+def record_heartbeat(**_: object) -> None:
+    """Leave a sign of life in Redis that ends with the worker; health reads it."""
+    global _last_heartbeat  # one worker process, one clock
+    if monotonic() - _last_heartbeat < _HEARTBEAT_EVERY_SECONDS:
+        return
+    _last_heartbeat = monotonic()
+    try:
+        redis.client().set(redis.key(*HEARTBEAT), "1", ex=settings.HEALTH_HEARTBEAT_SECONDS)
+    except RedisError:
+        logger.warning("heartbeat_not_recorded")

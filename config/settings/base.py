@@ -2,7 +2,7 @@
 
 import django_stubs_ext
 
-from config.env import BASE_DIR, env
+from config.env import BASE_DIR, DATA_DIR, env
 from config.settings.celery import *  # noqa: F403
 from config.settings.database import *  # noqa: F403
 from config.settings.logging import *  # noqa: F403
@@ -60,6 +60,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "config.lib.logging.RequestIdMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -93,7 +94,6 @@ USE_I18N = True
 USE_TZ = True
 SILENCED_SYSTEM_CHECKS: list[str] = []
 
-DATA_DIR = BASE_DIR / ".data"
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://localhost:8000")

@@ -1,1 +1,80 @@
 """The API: REST framework, tokens, schema."""
+
+from datetime import timedelta
+from importlib.util import find_spec
+
+from config.env import env
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("API_MAX_BODY_BYTES", default=10 * 1024 * 1024)
+IDEMPOTENCY_STORE = "accounts.idempotency.Store"
+CSRF_FAILURE_VIEW = "config.lib.api.pages.csrf_failure"
+
+_AUTHENTICATION = [
+    "accounts.authentication.JWTAuthentication",
+    "accounts.authentication.ApiKeyAuthentication",
+    "accounts.authentication.SessionAuthentication",
+]
+
+REST_FRAMEWORK = {
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["config.lib.api.parsers.StrictJSONParser"],
+    "DEFAULT_AUTHENTICATION_CLASSES": _AUTHENTICATION
+    if find_spec("accounts.authentication")
+    else [],
+    "DEFAULT_PERMISSION_CLASSES": ["config.lib.api.permissions.RequiresPermission"],
+    "DEFAULT_THROTTLE_CLASSES": ["config.lib.api.throttles.CallerThrottle"],
+    "DEFAULT_THROTTLE_RATES": {
+        "caller": env.str("API_RATE_LIMIT", default="1200/min"),
+        "anonymous": env.str("API_ANONYMOUS_RATE_LIMIT", default="60/min"),
+        "login": env.str("API_LOGIN_RATE_LIMIT", default="10/min"),
+    },
+    "NUM_PROXIES": env.int("TRUSTED_PROXIES", default=0),
+    "DEFAULT_PAGINATION_CLASS": "config.lib.api.pagination.CursorPage",
+    "DEFAULT_FILTER_BACKENDS": ["config.lib.api.filters.StrictFilterBackend"],
+    "DEFAULT_METADATA_CLASS": None,
+    "DEFAULT_SCHEMA_CLASS": "config.lib.api.schema.Schema",
+    "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
+    "URL_FORMAT_OVERRIDE": None,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    "TEST_REQUEST_RENDERER_CLASSES": [
+        "rest_framework.renderers.JSONRenderer",
+        "rest_framework.renderers.MultiPartRenderer",
+    ],
+}
+
+_ERROR_STATUSES = ["400", "401", "403", "404", "405", "409", "413", "415", "429", "503"]
+
+DRF_STANDARDIZED_ERRORS = {
+    "EXCEPTION_HANDLER_CLASS": "config.lib.api.errors.Handler",
+    "EXCEPTION_FORMATTER_CLASS": "config.lib.api.errors.Formatter",
+    "ENABLE_IN_DEBUG_FOR_UNHANDLED_EXCEPTIONS": True,
+    "ALLOWED_ERROR_STATUS_CODES": _ERROR_STATUSES,
+    "ERROR_SCHEMAS": dict.fromkeys(_ERROR_STATUSES, "config.lib.api.errors.ErrorBody"),
+}
+
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=7),
+    "ROTATE_REFRESH_TOKENS": True,
+    "BLACKLIST_AFTER_ROTATION": True,
+    "UPDATE_LAST_LOGIN": False,
+    "USER_ID_FIELD": "id",
+    "USER_ID_CLAIM": "user_id",
+    "AUTH_HEADER_TYPES": ("Bearer",),
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Switchboard API",
+    "DESCRIPTION": "WhatsApp Business back office: messages, campaigns, consent, analytics.",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SCHEMA_PATH_PREFIX": "/api/",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums"],
+}

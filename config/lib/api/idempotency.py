@@ -1,0 +1,164 @@
+"""A POST that happens once, however often it is sent.
+
+The first answer to an `Idempotency-Key` is stored for 24 hours in the transaction of its
+effect, so neither exists without the other. The same request is answered from the store.
+"""
+
+import hashlib
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, Protocol
+
+import orjson
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.db import connection, transaction
+from django.utils import timezone
+from django.utils.module_loading import import_string
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from config.lib.api.throttles import caller
+from config.lib.errors import Conflict, InvalidInput, RetryLater
+
+HEADER: Final = "Idempotency-Key"
+REPLAYED: Final = "Idempotency-Replayed"
+KEPT: Final = timedelta(hours=24)
+LONGEST_KEY: Final = 255
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Whose key it is: keys of different callers never meet."""
+
+    business_id: uuid.UUID | None
+    actor: str
+    key: str
+
+
+@dataclass(frozen=True)
+class StoredResponse:
+    """An answer as it was first given, and a hash of the request it belongs to."""
+
+    fingerprint: str
+    status: int
+    body: bytes
+
+
+class IdempotencyStore(Protocol):
+    """Keeps answers; named by `settings.IDEMPOTENCY_STORE`, called inside a transaction."""
+
+    def find(self, slot: Slot, *, since: datetime) -> StoredResponse | None:
+        """Return the answer stored at or after `since`, or None."""
+
+    def save(self, slot: Slot, response: StoredResponse, *, now: datetime) -> None:
+        """Store the answer, replacing one that has expired."""
+
+
+class KeyReused(Conflict):
+    """The key was used for another request."""
+
+    code = "idempotency_key_reused"
+
+
+class InProgress(Conflict, RetryLater):
+    """The first request with the key has not been answered yet."""
+
+    code = "idempotency_in_progress"
+
+
+def respond_once(
+    request: Request,
+    respond: Callable[[], Response],
+    answer_failure: Callable[[Exception], Response],
+) -> Response:
+    """Return the stored answer to the request's key, or respond and store that.
+
+    Answers from 500 upwards and 429 are not stored: the request may be tried again.
+    """
+    given = request.headers.get(HEADER)
+    if given is None:
+        return respond()
+    slot = _slot(request, given)
+    fingerprint = _fingerprint(request)
+    now = timezone.now()
+    store: IdempotencyStore = import_string(settings.IDEMPOTENCY_STORE)()
+    with transaction.atomic():
+        if not _lock(slot):
+            raise InProgress(
+                "The first request with this key is still running.", retry_after_seconds=1
+            )
+        if stored := store.find(slot, since=now - KEPT):
+            return _replay(stored, fingerprint)
+        response = _attempt(respond, answer_failure)
+        if response.status_code < 500 and response.status_code != 429:
+            body = orjson.dumps(_plain(response))
+            store.save(slot, StoredResponse(fingerprint, response.status_code, body), now=now)
+        return response
+
+
+def _attempt(
+    respond: Callable[[], Response], answer_failure: Callable[[Exception], Response]
+) -> Response:
+    """Respond; a failure takes its effects back but keeps the transaction, to store the answer."""
+    try:
+        with transaction.atomic():
+            return respond()
+    except Exception as error:
+        return answer_failure(error)
+
+
+def _replay(stored: StoredResponse, fingerprint: str) -> Response:
+    if stored.fingerprint != fingerprint:
+        raise KeyReused("This key was used for another request.")
+    return Response(orjson.loads(stored.body), status=stored.status, headers={REPLAYED: "true"})
+
+
+def _slot(request: Request, given: str) -> Slot:
+    if not 0 < len(given) <= LONGEST_KEY or not given.isascii() or not given.isprintable():
+        raise InvalidInput(
+            f"An {HEADER} has 1 to {LONGEST_KEY} printable ASCII characters.", attr=HEADER
+        )
+    access = getattr(request, "access", None)
+    business = getattr(access, "business", None)
+    return Slot(business_id=business and business.pk, actor=caller(access), key=given)
+
+
+def _fingerprint(request: Request) -> str:
+    """Hash what was asked: method, path, query and the parsed body, files by their content."""
+    hashed = hashlib.sha256(f"{request.method} {request.get_full_path()}\n".encode())
+    data: Any = request.data
+    lists = getattr(data, "lists", None)
+    for name, values in sorted(lists() if lists else data.items()):
+        hashed.update(b"\x00" + name.encode() + b"\x00")
+        for value in values if lists else [values]:
+            _hash_value(hashed, value)
+    return hashed.hexdigest()
+
+
+def _hash_value(hashed: "hashlib._Hash", value: object) -> None:
+    if not isinstance(value, UploadedFile):
+        hashed.update(orjson.dumps(value, option=orjson.OPT_SORT_KEYS))
+        return
+    for chunk in value.chunks():
+        hashed.update(chunk)
+    value.seek(0)
+
+
+def _lock(slot: Slot) -> bool:
+    """Take the slot until the transaction ends; False when another one holds it."""
+    name = f"idempotency\x1f{slot.business_id}\x1f{slot.actor}\x1f{slot.key}".encode()
+    number = int.from_bytes(hashlib.sha256(name).digest()[:8], signed=True)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])
+        return bool(cursor.fetchone()[0])
+
+
+def _plain(response: Response) -> Any:
+    """Return the body as JSON holds it, rendered the way the client will see it."""
+    if response.data is None:
+        return None
+    return orjson.loads(JSONRenderer().render(response.data))

@@ -1,0 +1,100 @@
+"""Bases of all API views: they declare a permission, and nothing a client sends breaks them."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ClassVar
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from rest_framework.exceptions import NotFound
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+from rest_framework.viewsets import GenericViewSet
+
+from config.lib.api import idempotency, parsers, permissions
+
+_METHODS = ("get", "post", "put", "patch", "delete")
+
+
+class ApiMixin(APIView):
+    """Declares `permission` or `permissions`, answers a repeated POST once.
+
+    Views that are bases of others set `abstract = True`. A POST that may be repeated at will,
+    such as a sign-in, sets `idempotent = False`.
+    """
+
+    abstract: ClassVar[bool] = True
+    permission: ClassVar[str | None] = None
+    permissions: ClassVar[dict[str, str]] = {}
+    query_params: ClassVar[tuple[str, ...]] = ()
+    idempotent: ClassVar[bool] = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Refuse a view that forgot to say who may use it."""
+        super().__init_subclass__(**kwargs)
+        cls.abstract = bool(cls.__dict__.get("abstract", False))
+        if cls.abstract:
+            return
+        if not (cls.permission or cls.permissions):
+            raise TypeError(f"{cls.__name__} declares no permission")
+        for method in _METHODS:
+            if hasattr(cls, method) and permissions.declared(cls, method.upper()) is None:
+                raise TypeError(f"{cls.__name__} declares no permission for {method.upper()}")
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Refuse text no row could hold, then check who asks and how often."""
+        for values in request.query_params.lists():
+            for text in (values[0], *values[1]):
+                parsers.require_clean(text)
+        if any("\x00" in value for value in kwargs.values() if isinstance(value, str)):
+            raise NotFound
+        super().initial(request, *args, **kwargs)
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Do what REST framework does, with a POST answered once per idempotency key."""
+        self.args, self.kwargs = args, kwargs
+        self.request = self.initialize_request(request, *args, **kwargs)
+        self.headers = self.default_response_headers
+        try:
+            self.initial(self.request, *args, **kwargs)
+            respond = partial(self._handler(), self.request, *args, **kwargs)
+            response = self._respond(respond)
+        except Exception as error:
+            response = self.handle_exception(error)
+        self.response = self.finalize_response(self.request, response, *args, **kwargs)
+        return self.response
+
+    def _handler(self) -> Callable[..., Response]:
+        name = (self.request.method or "").lower()
+        known = name in self.http_method_names
+        handler: Callable[..., Response] = (
+            getattr(self, name, self.http_method_not_allowed)
+            if known
+            else self.http_method_not_allowed
+        )
+        return handler
+
+    def _respond(self, respond: Callable[[], Response]) -> Response:
+        if self.request.method != "POST" or not self.idempotent:
+            return respond()
+        return idempotency.respond_once(self.request, respond, self.handle_exception)
+
+
+class ApiView(ApiMixin, APIView):
+    """A view with one method per verb."""
+
+    abstract = True
+
+
+class ApiGenericView(ApiMixin, GenericAPIView[Any]):
+    """A view over a queryset: filters, pages, objects."""
+
+    abstract = True
+
+
+class ApiViewSet(ApiMixin, GenericViewSet[Any]):
+    """A resource: list, retrieve, create and further actions."""
+
+    abstract = True

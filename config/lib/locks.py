@@ -1,0 +1,44 @@
+"""Single flight: of all workers, one does a piece of periodic work at a time."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import redis as redis_py
+import structlog
+
+from config.lib import redis
+
+logger = structlog.get_logger(__name__)
+
+_RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end"
+
+
+@contextmanager
+def single_flight(name: str, *, ttl_seconds: int) -> Iterator[bool]:
+    """Yield whether this process holds the lock `name`; it ends with the block or the time.
+
+    With Redis down it yields True: periodic work is idempotent, and late is worse than twice.
+    """
+    key, owner = redis.key("lock", name), secrets.token_hex(16)
+    held = _take(key, owner, ttl_seconds)
+    try:
+        yield held
+    finally:
+        if held:
+            _release(key, owner)
+
+
+def _take(key: str, owner: str, ttl_seconds: int) -> bool:
+    try:
+        return bool(redis.client().set(key, owner, nx=True, ex=ttl_seconds))
+    except redis_py.RedisError:
+        logger.exception("lock_unavailable", lock=key)
+        return True
+
+
+def _release(key: str, owner: str) -> None:
+    try:
+        redis.client().eval(_RELEASE, 1, key, owner)
+    except redis_py.RedisError:
+        logger.warning("lock_not_released", lock=key)

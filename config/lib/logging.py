@@ -1,0 +1,195 @@
+"""Log lines: structured, joined by request id, and free of personal data.
+
+Log ids as fields. What slips through anyway is cut here: values of fields that hold content
+or secrets, and, inside any text, phone numbers and tokens.
+"""
+
+import re
+import uuid
+from collections.abc import Callable, Mapping, MutableMapping
+from typing import Any, Final
+
+import structlog
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+REDACTED: Final = "[redacted]"
+
+_SECRET_FIELDS = frozenset(
+    {
+        "access_token",
+        "api_key",
+        "authorization",
+        "body",
+        "caption",
+        "content",
+        "cookie",
+        "cookies",
+        "data",
+        "display_phone_number",
+        "email",
+        "from",
+        "input",
+        "otp",
+        "password",
+        "payload",
+        "phone",
+        "phone_number",
+        "recipient",
+        "refresh",
+        "secret",
+        "text",
+        "to",
+        "token",
+        "wa_id",
+        "x-api-key",
+    }
+)
+_PATTERNS = (
+    re.compile(r"\bEAA[A-Za-z0-9]{10,}"),
+    re.compile(r"(?i)\b(?:bearer|api-key|basic)\s+[^\s\"',;]+"),
+    re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"),
+    re.compile(r"(?:\+|%2B|\b00)\d(?:[ ().-]{0,2}\d){6,14}(?!\w)"),
+)
+_BARE_PHONE = re.compile(r"(?<![\w.:-])\d{10,14}(?![\w:-]|\.\d)")
+_ID_FIELD = re.compile(r"(?:^|_)ids?$")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+_DEEPEST = 6
+
+
+def redact(
+    logger: object, method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Cut personal data and secrets out of an event; a structlog processor."""
+    for field, value in event.items():
+        event[field] = _clean(field, value, _DEEPEST)
+    return event
+
+
+def redact_text(text: str) -> str:
+    """Cut phone numbers and tokens out of free text."""
+    for pattern in _PATTERNS:
+        text = pattern.sub(REDACTED, text)
+    return _BARE_PHONE.sub(REDACTED, text)
+
+
+def scrub_sentry(event: Any, hint: object) -> Any:
+    """Clean an event on its way to Sentry: no request data, no local variables, no people."""
+    for part in ("user", "server_name"):
+        event.pop(part, None)
+    if request := event.get("request"):
+        event["request"] = {"method": request.get("method"), "url": request.get("url")}
+    return _clean("event", event, 20)
+
+
+def processors() -> list[structlog.typing.Processor]:
+    """Return what every event passes through, ours and the standard library's."""
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.UnicodeDecoder(),
+    ]
+
+
+def settings_for(log_format: str, level: str) -> dict[str, Any]:
+    """Configure structlog and return Django's `LOGGING` for "console" or "json" lines."""
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *processors(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=False)
+    )
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "line": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "foreign_pre_chain": processors(),
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    structlog.processors.format_exc_info,
+                    redact,
+                    renderer,
+                ],
+            }
+        },
+        "handlers": {"stream": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "root": {"handlers": ["stream"], "level": level},
+        "loggers": {
+            name: {"handlers": [], "level": quiet, "propagate": True}
+            for name, quiet in _LIBRARY_LEVELS.items()
+        },
+    }
+
+
+class RequestIdMiddleware:
+    """Accept a sane `X-Request-Id` or make one, and return it with the response."""
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        """Wrap the rest of the middleware; stands before django-structlog's."""
+        self.get_response = get_response
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> Any:
+        """Put the id where django-structlog reads it."""
+        request_id = accepted_request_id(request.META.get("HTTP_X_REQUEST_ID", ""))
+        request.META["HTTP_X_REQUEST_ID"] = request_id
+        if iscoroutinefunction(self):
+            return self._answer(request, request_id)
+        return _tagged(self.get_response(request), request_id)
+
+    async def _answer(self, request: HttpRequest, request_id: str) -> HttpResponseBase:
+        return _tagged(await self.get_response(request), request_id)
+
+
+def _tagged(response: HttpResponseBase, request_id: str) -> HttpResponseBase:
+    response["X-Request-Id"] = request_id
+    return response
+
+
+def accepted_request_id(given: str) -> str:
+    """Return the id a client sent if it is safe to print, else a new one."""
+    return given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+
+
+_LIBRARY_LEVELS = {
+    "django": "INFO",
+    "django.server": "WARNING",
+    "celery": "INFO",
+    "_granian": "INFO",
+    "granian.access": "WARNING",
+    "botocore": "WARNING",
+    "axes": "WARNING",
+}
+
+
+def _clean(field: str, value: Any, depth: int) -> Any:
+    if field.lower() in _SECRET_FIELDS:
+        return REDACTED if value not in (None, "") else value
+    if isinstance(value, str):
+        return value if _ID_FIELD.search(field) and value.isdecimal() else redact_text(value)
+    if isinstance(value, Mapping):
+        return {k: _clean(str(k), v, depth - 1) for k, v in value.items()} if depth else REDACTED
+    if isinstance(value, list | tuple | set):
+        return [_clean(field, item, depth - 1) for item in value] if depth else REDACTED
+    return value
