@@ -45,7 +45,7 @@ class Worker:
             return
         command = [sys.executable, "-m", "celery", "-A", "config", "worker"]
         command += ["--queues", ",".join(QUEUES), "--concurrency", "1", "--loglevel", "INFO"]
-        command += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+        command += ["--without-gossip", "--without-mingle"]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command, env=self._environment(), cwd=ROOT, stdout=log, stderr=log

@@ -4,9 +4,18 @@ import os
 
 from config.env import env
 from config.settings.base import *  # noqa: F403
+from config.settings.base import INSTALLED_APPS
 from config.settings.celery import CACHES
 
 DEBUG = False
+if "config.dev" not in INSTALLED_APPS:
+    INSTALLED_APPS += ["config.dev"]
+
+SECRET_KEY = "test-secret-key-0123456789-0123456789-0123456789"  # noqa: S105  # tests only
+FIELD_ENCRYPTION_KEYS = ["test-field-key-2", "test-field-key-1"]
+BACKUP_ENCRYPTION_KEY = "test-backup-key"
+META_APP_SECRET = "test-app-secret"  # noqa: S105  # tests only
+META_VERIFY_TOKEN = "test-verify-token"  # noqa: S105  # tests only
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 # One prefix per test process; a worker it starts is told the same one.
