@@ -1,0 +1,108 @@
+"""Businesses, people, keys and WhatsApp accounts."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import factory
+from django.utils import timezone
+from factory.django import DjangoModelFactory
+
+from accounts import api_keys, tenancy
+from accounts.access import Access
+from accounts.models import ApiKey, Business, Membership, Role, User, WhatsAppAccount
+from accounts.roles import ALL_PERMISSIONS
+from tests.factories.tenants import TenantFactory
+
+PASSWORD = "correct horse battery staple"
+_waba_ids = itertools.count(102_290_129_340_398)
+
+
+class BusinessFactory(DjangoModelFactory[Business]):
+    """An active business in Spain."""
+
+    class Meta:
+        model = Business
+
+    name = factory.Sequence(lambda n: f"Business {n}")
+    slug = factory.Sequence(lambda n: f"business-{n}")
+
+
+class UserFactory(DjangoModelFactory[User]):
+    """A user with the password `PASSWORD`, in no business."""
+
+    class Meta:
+        model = User
+        skip_postgeneration_save = True
+
+    email = factory.Sequence(lambda n: f"person{n}@example.com")
+    name = factory.Sequence(lambda n: f"Person {n}")
+
+    @classmethod
+    def _create(cls, model_class: type[User], *args: Any, **kwargs: Any) -> User:
+        return model_class.objects.create_user(
+            kwargs.pop("email"), kwargs.pop("password", PASSWORD), **kwargs
+        )
+
+
+class PlatformAdminFactory(UserFactory):
+    """A user of every business."""
+
+    is_superuser = True
+    is_staff = True
+
+
+class MembershipFactory(DjangoModelFactory[Membership]):
+    """An agent of a new business."""
+
+    class Meta:
+        model = Membership
+
+    business = factory.SubFactory(BusinessFactory)
+    user = factory.SubFactory(UserFactory)
+    role = Role.AGENT
+
+
+class ApiKeyFactory(TenantFactory[ApiKey]):
+    """A stored key nobody knows the secret of; use `issue_key` for one that works."""
+
+    class Meta:
+        model = ApiKey
+
+    business = factory.SubFactory(BusinessFactory)
+    name = factory.Sequence(lambda n: f"Key {n}")
+    prefix = factory.Sequence(lambda n: f"sb_{n:08x}")
+    digest = factory.Sequence(lambda n: f"{n:064x}")
+    permissions = factory.LazyFunction(lambda: ["messages.view"])
+
+
+class WhatsAppAccountFactory(TenantFactory[WhatsAppAccount]):
+    """A connected WhatsApp account with a token."""
+
+    class Meta:
+        model = WhatsAppAccount
+
+    business = factory.SubFactory(BusinessFactory)
+    name = factory.Sequence(lambda n: f"Account {n}")
+    waba_id = factory.LazyFunction(lambda: str(next(_waba_ids)))
+    portfolio_id = factory.LazyFunction(lambda: str(next(_waba_ids)))
+    access_token = "token-of-a-test"
+
+
+def full_access(business: Business, user: User | None = None) -> Access:
+    """Return access to everything in a business."""
+    return Access(user, None, business, ALL_PERMISSIONS)
+
+
+def issue_key(business: Business, *permissions: str, **options: Any) -> str:
+    """Return the secret of a working API key with these permissions."""
+    with tenancy.scope(business):
+        issued = api_keys.issue(
+            name="Test key",
+            permissions=permissions,
+            by=full_access(business),
+            now=timezone.now(),
+            **options,
+        )
+    return issued.secret
