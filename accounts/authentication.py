@@ -10,9 +10,9 @@ from typing import Final
 
 from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
+from rest_framework import authentication
 from rest_framework.authentication import (
     BaseAuthentication,
-    SessionAuthentication,
     get_authorization_header,
 )
 from rest_framework.exceptions import AuthenticationFailed
@@ -72,7 +72,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         return f'{API_KEY} realm="api"'
 
 
-class BusinessSessionAuthentication(SessionAuthentication):
+class SessionAuthentication(authentication.SessionAuthentication):
     """The admin's session (with its CSRF check), in the business chosen there."""
 
     def authenticate(self, request: Request) -> tuple[User, None] | None:
