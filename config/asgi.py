@@ -1,4 +1,4 @@
-"""The ASGI application the web server runs."""
+"""The ASGI application the web server runs: the webhook door, and Django behind it."""
 
 import os
 
@@ -6,4 +6,8 @@ from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-application = get_asgi_application()
+django = get_asgi_application()
+
+from messaging.webhooks.intake import Intake  # noqa: E402  # needs the apps to be ready
+
+application = Intake(django)
