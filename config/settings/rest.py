@@ -1,7 +1,6 @@
 """The API: REST framework, tokens, schema."""
 
 from datetime import timedelta
-from importlib.util import find_spec
 
 from config.env import env
 
@@ -9,18 +8,14 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("API_MAX_BODY_BYTES", default=10 * 1024 * 
 IDEMPOTENCY_STORE = "accounts.idempotency.Store"
 CSRF_FAILURE_VIEW = "config.lib.api.pages.csrf_failure"
 
-_AUTHENTICATION = [
-    "accounts.authentication.JWTAuthentication",
-    "accounts.authentication.ApiKeyAuthentication",
-    "accounts.authentication.SessionAuthentication",
-]
-
 REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["config.lib.api.parsers.StrictJSONParser"],
-    "DEFAULT_AUTHENTICATION_CLASSES": _AUTHENTICATION
-    if find_spec("accounts.authentication")
-    else [],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.authentication.JWTAuthentication",
+        "accounts.authentication.ApiKeyAuthentication",
+        "accounts.authentication.SessionAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["config.lib.api.permissions.RequiresPermission"],
     "DEFAULT_THROTTLE_CLASSES": ["config.lib.api.throttles.CallerThrottle"],
     "DEFAULT_THROTTLE_RATES": {

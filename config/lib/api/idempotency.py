@@ -21,7 +21,6 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from config.lib.api.throttles import caller
 from config.lib.errors import Conflict, InvalidInput, RetryLater
 
 HEADER: Final = "Idempotency-Key"
@@ -124,7 +123,9 @@ def _slot(request: Request, given: str) -> Slot:
         )
     access = getattr(request, "access", None)
     business = getattr(access, "business", None)
-    return Slot(business_id=business and business.pk, actor=caller(access), key=given)
+    return Slot(
+        business_id=business and business.pk, actor=access.actor_id if access else "", key=given
+    )
 
 
 def _fingerprint(request: Request) -> str:

@@ -62,7 +62,7 @@ class CallerThrottle(WindowThrottle):
     def get_cache_key(self, request: Request, view: APIView) -> str:
         """Name the caller; those not signed in have the lower rate."""
         if access := getattr(request, "access", None):
-            return f"caller:{caller(access)}"
+            return f"caller:{access.actor_id}"
         self.scope = "anonymous"
         self.rate = self.get_rate()
         self.num_requests, self.duration = self.parse_rate(self.rate)
@@ -77,10 +77,3 @@ class LoginThrottle(WindowThrottle):
     def get_cache_key(self, request: Request, view: APIView) -> str:
         """Name the address."""
         return f"login:{self.get_ident(request)}"
-
-
-def caller(access: object) -> str:
-    """Return a name for who acts: "key:<id>" or "user:<id>"."""
-    if api_key := getattr(access, "api_key", None):
-        return f"key:{api_key.pk}"
-    return f"user:{getattr(getattr(access, 'user', None), 'pk', None)}"
