@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
 from django.db.models.functions import Now
 
@@ -65,8 +67,21 @@ class Sender(TenantModel):
     @property
     def rate_per_second(self) -> int:
         """Messages a second this sender may leave with: ours, never above Meta's."""
+        # Meta's throughput page, read 2026-09-11.
         ceiling = 1000 if self.throughput == self.Throughput.HIGH else 80
         return min(self.per_second or ceiling, ceiling)
+
+    def is_paused_at(self, now: datetime) -> bool:
+        """Say whether nothing may be sent now: paused by someone, or not connected at Meta."""
+        if self.meta_status not in {"CONNECTED", "FLAGGED"}:
+            return True
+        if self.paused_at is None:
+            return False
+        return self.paused_until is None or now < self.paused_until
+
+    def is_cooling_at(self, now: datetime) -> bool:
+        """Say whether Meta asked for a rest that is not over; what is queued waits."""
+        return self.cooldown_until is not None and now < self.cooldown_until
 
 
 class SenderActivity(models.Model):
