@@ -1,4 +1,4 @@
-"""`python -m config.dev.embedded start|stop|status|run -- COMMAND...`"""
+"""`python -m config.dev.embedded start|stop|status|destroy|run -- COMMAND...`"""
 
 import argparse
 import contextlib
@@ -21,6 +21,7 @@ def main() -> int:
     commands.add_parser("start", help="start both; they stay until stop")
     commands.add_parser("stop", help="stop both")
     commands.add_parser("status", help="say whether they run; exit 1 if not")
+    commands.add_parser("destroy", help="stop both and delete all their data")
     run = commands.add_parser("run", help="run a command with the servers up")
     run.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND")
     arguments = parser.parse_args()
@@ -40,6 +41,8 @@ def _do(action: str, command: list[str], parser: argparse.ArgumentParser) -> int
         print(f"Running; addresses are in {servers.data_dir / 'servers.env'}.")
     elif action == "stop":
         servers.stop()
+    elif action == "destroy":
+        servers.destroy()
     elif action == "status":
         alive = servers.are_alive()
         print("Running." if alive else "Not running.")

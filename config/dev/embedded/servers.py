@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,6 +62,17 @@ class Servers:
         """Stop both, whoever uses them."""
         with self._lock():
             self._stop()
+
+    def destroy(self) -> None:
+        """Stop both and delete all they hold."""
+        if not (self.data_dir / "servers").exists():
+            return
+        with self._lock():
+            self._stop()
+            shutil.rmtree(self.postgres.host.home)
+            for left in self.data_dir.glob("servers*"):
+                if left.is_symlink() or left.is_file():
+                    left.unlink()
 
     @contextlib.contextmanager
     def joined(self) -> Iterator[dict[str, str]]:
