@@ -55,6 +55,12 @@ class ConsentEvent(TenantModel):
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
     occurred_at = models.DateTimeField()
+    is_dated = models.BooleanField(
+        default=True,
+        db_default=True,
+        help_text="False for a consent imported without its date: it yields to every dated event, "
+        "so that an old file cannot lift an opt-out.",
+    )
     recorded_at = models.DateTimeField(db_default=Now())
 
     class Meta(TenantModel.Meta):
@@ -80,6 +86,7 @@ class Consent(TenantModel):
     scope = models.CharField(max_length=16, choices=Scope)
     status = models.CharField(max_length=12, choices=ConsentStatus)
     changed_at = models.DateTimeField()
+    is_dated = models.BooleanField(default=True, db_default=True)
     event = models.ForeignKey(ConsentEvent, on_delete=models.PROTECT, related_name="+")
 
     class Meta(TenantModel.Meta):
