@@ -1,0 +1,124 @@
+"""The consent ledger and the state it adds up to; `consent` is the way in.
+
+The state of an address in one scope is the highest event of its ledger: dated before undated, then
+by when it happened, and an opt-out wins a tie. One conditional upsert compares exactly this, so the
+state equals a replay whatever the order of arrival and whoever else writes at the same time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+from django.db import connection
+
+from accounts import tenancy
+from compliance.models import Consent, ConsentEvent
+from config.lib import ids
+
+CONSENT: Final = Consent._meta.db_table
+_EVENT: Final = ConsentEvent._meta.db_table
+
+# Rank, lowest to highest: undated, earlier, opt-in before opt-out, smaller id. The last says
+# nothing about consent, it only makes the order total.
+_WRITE: Final = f"""
+WITH told AS (
+    SELECT * FROM unnest(
+        %(id)s::uuid[], %(address)s::text[], %(scope)s::text[], %(status)s::text[],
+        %(source)s::text[], %(reason)s::text[], %(wording)s::text[], %(language)s::text[],
+        %(evidence)s::text[], %(ip_address)s::inet[], %(occurred_at)s::timestamptz[],
+        %(is_dated)s::boolean[]
+    ) AS t(id, address, scope, status, source, reason, wording, language, evidence, ip_address,
+           occurred_at, is_dated)
+), added AS (
+    INSERT INTO {_EVENT} (id, business_id, address, scope, status, source, reason, wording,
+                          language, evidence, ip_address, actor_id, occurred_at, is_dated)
+    SELECT id, %(business)s, address, scope, status, source, reason, wording, language,
+           evidence::jsonb, ip_address, %(actor)s, occurred_at, is_dated
+    FROM told
+    ON CONFLICT (id) DO NOTHING
+    RETURNING id, address, scope, status, occurred_at, is_dated
+), newest AS (
+    SELECT DISTINCT ON (address, scope) *
+    FROM added
+    ORDER BY address, scope, is_dated DESC, occurred_at DESC, status = 'opted_out' DESC, id DESC
+), moved AS (
+    INSERT INTO {CONSENT} AS held (business_id, address, scope, status, changed_at, is_dated,
+                                    event_id)
+    SELECT %(business)s, address, scope, status, occurred_at, is_dated, id FROM newest
+    ORDER BY address, scope
+    ON CONFLICT (business_id, address, scope) DO UPDATE
+    SET status = excluded.status, changed_at = excluded.changed_at,
+        is_dated = excluded.is_dated, event_id = excluded.event_id
+    WHERE (excluded.is_dated, excluded.changed_at, excluded.status = 'opted_out',
+           excluded.event_id)
+        > (held.is_dated, held.changed_at, held.status = 'opted_out', held.event_id)
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM moved), ARRAY(SELECT id FROM added)
+"""  # noqa: S608  # table names of ours
+
+_ARRAYS: Final = (
+    "id",
+    "address",
+    "scope",
+    "status",
+    "source",
+    "reason",
+    "wording",
+    "language",
+    "ip_address",
+    "occurred_at",
+    "is_dated",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a write did: the events that were new, the number of states that moved."""
+
+    event_ids: frozenset[Any]
+    changed: int
+
+
+def event(**values: Any) -> ConsentEvent:
+    """Build an event whose id is made of its facts, so that telling it twice writes it once."""
+    made = ConsentEvent(business_id=tenancy.current_id(), **values)
+    told = (made.evidence, made.reason, made.wording, made.is_dated)
+    made.id = ids.derived_id(
+        made.occurred_at,
+        str(made.business_id),
+        made.address,
+        made.scope,
+        made.status,
+        made.source,
+        made.occurred_at.isoformat(),
+        orjson.dumps(told, option=orjson.OPT_SORT_KEYS, default=str).decode(),
+    )
+    return made
+
+
+def write(events: Sequence[ConsentEvent]) -> Written:
+    """Add the events to the ledger and move the states they outrank, in one statement.
+
+    All events are of the business in scope and of one actor. Locks states in the order of their
+    addresses.
+    """
+    if not events:
+        return Written(frozenset(), 0)
+    columns: dict[str, Any] = {
+        name: [_plain(getattr(event, name)) for event in events] for name in _ARRAYS
+    }
+    columns["evidence"] = [orjson.dumps(event.evidence, default=str).decode() for event in events]
+    columns |= {"business": events[0].business_id, "actor": events[0].actor_id}
+    with connection.cursor() as cursor:
+        cursor.execute(_WRITE, columns)
+        changed, event_ids = cursor.fetchone()
+    return Written(frozenset(event_ids), changed)
+
+
+def _plain(value: Any) -> Any:
+    """Return a choice as its stored word."""
+    return getattr(value, "value", value)

@@ -1,0 +1,215 @@
+"""Hear a person who says stop, or start again, and act on it.
+
+Only a whole message counts: "stop by my shop tomorrow" is a visit, not an opt-out. A word beats
+courtesy, case, accents and emoji around it. Messages reach this module by Meta's three doors: a
+text or a button, `user_preferences`, and the refusal 131050 of a send.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from typing import Any, Final, Literal
+
+from django.db import transaction
+
+from compliance import consent, wording, words
+from compliance.models import ConsentEvent, ConsentStatus, OptOutWord, Scope
+
+Effect = Literal["stop", "start"]
+
+STOP: Final = "stop"
+START: Final = "start"
+_EVERYTHING: Final = tuple(Scope)
+_OFFERS: Final = (Scope.MARKETING,)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The confirmation to send to the person, inside the window their message opened."""
+
+    text: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Meaning:
+    """What a word does: to which scopes, and the languages it belongs to."""
+
+    effect: Effect
+    scopes: tuple[Scope, ...]
+    languages: list[str] = field(default_factory=list)
+
+
+def classify(text: str, *, business_words: Mapping[str, str] | None = None) -> Effect | None:
+    """Say whether this whole message means stop or start; None for any other.
+
+    `business_words` maps words of the business to "stop" or "start"; they win over ours.
+    """
+    meaning = _meaning(text, business_words or {})
+    return meaning.effect if meaning else None
+
+
+def list_business_words() -> dict[str, str]:
+    """Return the words the business in scope added, with their effects."""
+    return dict(OptOutWord.objects.values_list("word", "effect"))
+
+
+def apply(
+    *,
+    addresses: Sequence[str],
+    text: str,
+    language: str,
+    occurred_at: datetime,
+    now: datetime,
+    evidence: Mapping[str, Any] | None = None,
+    business_words: Mapping[str, str] | None = None,
+) -> Reply | None:
+    """Withdraw or restore consent if this message says so; return the confirmation, once.
+
+    A stop ends every scope; a button such as "Stop promotions" ends marketing only. A start
+    restores what was opted out and does nothing else: who never left has not asked for offers.
+    `language` is the person's, used when the word belongs to several. A repeated stop is recorded
+    but not answered, so that two machines cannot talk to each other for ever. `business_words`
+    are read from the database unless a batch read them once.
+    """
+    if not addresses or len(text) > wording.LONGEST:
+        return None
+    own = list_business_words() if business_words is None else business_words
+    meaning = _meaning(text, own)
+    if meaning is None:
+        return None
+    with transaction.atomic():
+        consent.lock(addresses)
+        before = _opted_out(addresses)
+        _record(
+            meaning.effect,
+            addresses=addresses,
+            scopes=meaning.scopes if meaning.effect == STOP else tuple(before),
+            source=ConsentEvent.Source.MESSAGE,
+            occurred_at=occurred_at,
+            now=now,
+            reason="Message from the person",
+            language=language,
+            evidence=evidence,
+        )
+        if _opted_out(addresses) == before:
+            return None
+    return _reply(meaning, language)
+
+
+def stop_marketing(
+    *,
+    addresses: Sequence[str],
+    source: str,
+    occurred_at: datetime,
+    now: datetime,
+    evidence: Mapping[str, Any] | None = None,
+) -> list[ConsentEvent]:
+    """Withdraw marketing: the person said so in WhatsApp's own settings."""
+    return _record(
+        STOP,
+        addresses=addresses,
+        scopes=_OFFERS,
+        source=source,
+        occurred_at=occurred_at,
+        now=now,
+        reason="Marketing turned off in WhatsApp",
+        evidence=evidence,
+    )
+
+
+def resume_marketing(
+    *,
+    addresses: Sequence[str],
+    source: str,
+    occurred_at: datetime,
+    now: datetime,
+    evidence: Mapping[str, Any] | None = None,
+) -> list[ConsentEvent]:
+    """Restore marketing: the person turned it on again in WhatsApp's own settings."""
+    return _record(
+        START,
+        addresses=addresses,
+        scopes=_OFFERS,
+        source=source,
+        occurred_at=occurred_at,
+        now=now,
+        reason="Marketing turned on in WhatsApp",
+        evidence=evidence,
+    )
+
+
+def _record(effect: Effect, **facts: Any) -> list[ConsentEvent]:
+    status = ConsentStatus.OPTED_OUT if effect == STOP else ConsentStatus.OPTED_IN
+    return consent.record(status=status, **facts)
+
+
+def _opted_out(addresses: Sequence[str]) -> list[Scope]:
+    standing = consent.state(addresses)
+    return [scope for scope in Scope if standing[scope].status == ConsentStatus.OPTED_OUT]
+
+
+def _meaning(text: str, business_words: Mapping[str, str]) -> _Meaning | None:
+    if len(text) > wording.LONGEST:
+        return None
+    said = wording.normalise(text)
+    own = _own_words(business_words)
+    for phrase in (said, wording.without_courtesy(said, _courtesies())):
+        if meaning := own.get(phrase) or _shipped().get(phrase):
+            return meaning
+    return None
+
+
+def _own_words(business_words: Mapping[str, str]) -> dict[str, _Meaning]:
+    return {
+        wording.normalise(word): _Meaning(STOP if effect == STOP else START, _EVERYTHING)
+        for word, effect in business_words.items()
+    }
+
+
+@cache
+def _shipped() -> dict[str, _Meaning]:
+    """Return every shipped word, normalised; one shared by languages names them all."""
+    meanings: dict[str, _Meaning] = {}
+    for language, said in words.LANGUAGES.items():
+        _add(meanings, said.stop, _Meaning(STOP, _EVERYTHING), language)
+        _add(meanings, said.marketing, _Meaning(STOP, _OFFERS), language)
+        _add(meanings, said.start, _Meaning(START, _EVERYTHING), language)
+    return meanings
+
+
+def _add(
+    meanings: dict[str, _Meaning], phrases: Iterable[str], meaning: _Meaning, language: str
+) -> None:
+    for phrase in phrases:
+        known = meanings.setdefault(
+            wording.normalise(phrase), _Meaning(meaning.effect, meaning.scopes)
+        )
+        known.languages.append(language)
+
+
+@cache
+def _courtesies() -> tuple[str, ...]:
+    """Return the polite phrases of every language, longest first."""
+    phrases = {
+        wording.normalise(phrase) for said in words.LANGUAGES.values() for phrase in said.courtesies
+    }
+    return tuple(sorted(phrases, key=lambda phrase: -len(phrase.split())))
+
+
+def _reply(meaning: _Meaning, preferred: str) -> Reply:
+    """Answer in the person's language if the word is of it or is everybody's, else the word's."""
+    base = preferred.replace("-", "_").partition("_")[0].lower()
+    is_common = not meaning.languages or meaning.languages[0] == words.DEFAULT
+    if base in words.LANGUAGES and (base in meaning.languages or is_common):
+        language = base
+    else:
+        language = meaning.languages[0] if meaning.languages else words.DEFAULT
+    answers = words.LANGUAGES[language]
+    if meaning.effect == START:
+        return Reply(answers.started, language)
+    is_all = meaning.scopes == _EVERYTHING
+    return Reply(answers.stopped if is_all else answers.unmarketed, language)
