@@ -139,6 +139,7 @@ class ContactImport(TenantModel):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     filename = models.CharField(max_length=200)
     file = models.CharField(max_length=300, help_text="Path in the media storage.")
+    sha256 = models.CharField(max_length=64, blank=True)
     status = models.CharField(max_length=12, choices=Status, default=Status.UPLOADED)
     columns = models.JSONField(default=list)
     mapping = models.JSONField(default=dict)
@@ -159,11 +160,22 @@ class ContactImport(TenantModel):
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    progress_at = models.DateTimeField(
+        null=True, help_text="Last sign of life of the worker that reads or imports."
+    )
     finished_at = models.DateTimeField(null=True)
 
     class Meta(TenantModel.Meta):
         abstract = False
-        indexes = [models.Index(fields=["business", "-id"], name="contact_import_list")]
+        indexes = [
+            models.Index(fields=["business", "-id"], name="contact_import_list"),
+            # The sweep: imports whose worker was lost.
+            models.Index(
+                fields=["progress_at"],
+                condition=models.Q(status__in=["uploaded", "previewing", "importing"]),
+                name="contact_import_alive",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.filename
