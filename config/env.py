@@ -5,6 +5,7 @@ in the data directory (addresses of the embedded servers while they run).
 """
 
 import os
+from collections import ChainMap
 from pathlib import Path
 
 import environ
@@ -12,20 +13,22 @@ import environ
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
-def read_embedded_addresses(path: Path) -> None:
-    """Take the addresses of the embedded servers, unless others were given.
+def embedded_addresses(path: Path) -> dict[str, str]:
+    """Return the addresses of the embedded servers, but of none that was given by hand.
 
     A database given by hand keeps its own owner: the embedded one's is never mixed in.
     """
-    embedded = path.read_text().splitlines() if path.is_file() else []
-    given = {"DATABASE": "DATABASE_URL" in os.environ, "REDIS": "REDIS_URL" in os.environ}
-    for line in embedded:
-        name, _, value = line.partition("=")
-        if not given.get(name.partition("_")[0], False):
-            os.environ.setdefault(name, value)
+    lines = path.read_text().splitlines() if path.is_file() else []
+    pairs = (line.partition("=") for line in lines)
+    embedded = {name: value for name, _, value in pairs}
+    if "DATABASE_URL" in os.environ:
+        for name in ("DATABASE_URL", "DATABASE_OWNER_URL", "POSTGRES_BIN_DIR"):
+            embedded.pop(name, None)
+    return embedded
 
 
 env = environ.Env()
 env.read_env(BASE_DIR / ".env", overwrite=False)
 DATA_DIR = Path(env.str("SWITCHBOARD_DATA_DIR", default=str(BASE_DIR / ".data"))).resolve()
-read_embedded_addresses(DATA_DIR / "servers.env")
+# Beside the process environment, not in it: a child would take them for given by hand.
+env.ENVIRON = ChainMap(os.environ, embedded_addresses(DATA_DIR / "servers.env"))

@@ -32,6 +32,7 @@ BEAT: Final = "beat"
 SANDBOX: Final = "sandbox"
 NAMES: Final = (WEB, WORKER, BEAT, SANDBOX)
 WEB_WORKERS = 2
+WEB_CONNECTIONS = 10  # to PostgreSQL, of each web worker
 WORKER_CONCURRENCY = 4
 READY_SECONDS = 90.0
 STOP_SECONDS = 15.0
@@ -46,6 +47,7 @@ def commands(*, port: int, sandbox_port: int) -> dict[str, list[str]]:
     celery = [sys.executable, "-m", "celery", "-A", "config"]
     web = [sys.executable, "-m", "granian", "--interface", "asgi", "--host", LOOPBACK]
     web += ["--port", str(port), "--workers", str(WEB_WORKERS), "--log-level", "warning"]
+    web += ["--workers-kill-timeout", "5"]
     worker = [*celery, "worker", "--queues", ",".join(QUEUES), "--loglevel", "INFO"]
     worker += ["--concurrency", str(WORKER_CONCURRENCY)]
     return {
@@ -65,7 +67,6 @@ def development_env(*, port: int, sandbox_port: int) -> dict[str, str]:
         "META_GRAPH_URL": f"http://{LOOPBACK}:{sandbox_port}",
         "PUBLIC_URL": f"http://localhost:{port}",
         "SANDBOX_WEBHOOK_URL": f"http://{LOOPBACK}:{port}/api/whatsapp/delivery/webhook",
-        "DATABASE_POOL_SIZE": "0",
     }
 
 
@@ -144,10 +145,9 @@ class Stack:
         self.sandbox_port = sandbox_port
         self.servers = Servers(data_dir)
         self._log_dir = log_dir
-        self._settings = (
-            development_env(port=port, sandbox_port=sandbox_port) | os.environ | dict(env or {})
-        )
-        self._settings["PYTHONUNBUFFERED"] = "1"
+        development = development_env(port=port, sandbox_port=sandbox_port)
+        chosen = {name: value for name, value in os.environ.items() if value}
+        self._settings = development | chosen | {"PYTHONUNBUFFERED": "1"} | dict(env or {})
         self._leaving = contextlib.ExitStack()
         self._lines = _Lines(log_dir)
         self._processes = {
@@ -204,16 +204,17 @@ class Stack:
 
     def start_processes(self) -> None:
         """Start every process and return once web and sandbox answer."""
-        for process in self._processes.values():
-            process.start(self.env)
+        for name in self._processes:
+            self.restart(name)
         ready = wait_until(self._is_ready_or_broken, seconds=READY_SECONDS, every=0.1)
         self._require_all_alive()
         if not ready:
             raise StackError(f"The web process did not answer within {READY_SECONDS:.0f} s.")
 
     def restart(self, name: str) -> None:
-        """Start one process again after a kill."""
-        self._processes[name].start(self.env)
+        """Start one process, again after a kill."""
+        pool = {"DATABASE_POOL_SIZE": str(WEB_CONNECTIONS)} if name == WEB else {}
+        self._processes[name].start(pool | self.env)
 
     def stop(self) -> None:
         """Stop every process, then the servers unless others use them."""
