@@ -5,13 +5,14 @@ from collections.abc import Awaitable, Callable
 import orjson
 from aiohttp import web
 
-from config.dev.sandbox import notices
+from config.dev.sandbox import notices, page
 from config.dev.sandbox.addresses import BSUID, user_id_for, wa_id_for
 from config.dev.sandbox.answers import json_answer
 from config.dev.sandbox.core import Sandbox
 from config.dev.sandbox.customers import Customer
 from config.dev.sandbox.errors import Json, MetaError
 from config.dev.sandbox.faults import Faults
+from config.dev.sandbox.outbox import serialise
 from config.dev.sandbox.world import Phone
 
 Handler = Callable[[Sandbox, web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -114,8 +115,6 @@ async def post_webhook(sandbox: Sandbox, request: web.BaseRequest) -> web.Stream
     """Post anything as a signed webhook: a whole body, or `{waba_id, field, value}`."""
     given = await _object(request)
     if "object" in given:
-        from config.dev.sandbox.outbox import serialise
-
         return json_answer({"answer": await sandbox.outbox.send_bytes(serialise(given))})
     waba_id = str(given.get("waba_id") or next(iter(sandbox.world.wabas)))
     if not isinstance(given.get("field"), str) or not isinstance(given.get("value"), dict):
@@ -198,4 +197,5 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("POST", "/_sandbox/inbound"): post_inbound,
     ("POST", "/_sandbox/reset"): post_reset,
     ("POST", "/_sandbox/verify"): post_verify,
+    **page.ROUTES,
 }

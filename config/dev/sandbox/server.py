@@ -8,11 +8,14 @@ import asyncio
 import logging
 import signal
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
-from aiohttp import web
+from aiohttp import StreamReader, web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http_parser import RawRequestMessage
 
-from config.dev.sandbox import control, sending
+from config.dev.sandbox import control, files, graph, page, sending, templates
 from config.dev.sandbox.answers import ConnectionDropped, ServerFault, refusal, server_fault
 from config.dev.sandbox.core import Sandbox
 from config.dev.sandbox.errors import MetaError, unknown_object
@@ -25,6 +28,10 @@ from config.dev.sandbox.world import World
 MAX_BODY = 110 * 1024 * 1024
 EDGES: dict[tuple[str, str], Callable[..., Awaitable[web.StreamResponse]]] = {
     ("POST", "messages"): sending.post_message,
+    ("POST", "marketing_messages"): sending.post_message,
+    **graph.EDGES,
+    **templates.EDGES,
+    **files.EDGES,
 }
 log = logging.getLogger("sandbox")
 
@@ -57,7 +64,7 @@ async def _route(sandbox: Sandbox, request: web.BaseRequest) -> web.StreamRespon
     path = request.path
     parts = path.split("/")
     if not (len(parts) > 2 and parts[1][:1] == "v" and parts[1][1:2].isdigit()):
-        return await control.route(sandbox, request, path)
+        return await _route_elsewhere(sandbox, request, path)
     check_token(sandbox, request)
     node = parts[2]
     edge = "/".join(parts[3:])
@@ -65,6 +72,17 @@ async def _route(sandbox: Sandbox, request: web.BaseRequest) -> web.StreamRespon
     if handler is None:
         raise unknown_object(node, request.method.lower())
     return await handler(sandbox, request, node)
+
+
+async def _route_elsewhere(
+    sandbox: Sandbox, request: web.BaseRequest, path: str
+) -> web.StreamResponse:
+    if path.startswith(files.DOWNLOADS):
+        check_token(sandbox, request)
+        return await files.download(sandbox, request, path.removeprefix(files.DOWNLOADS))
+    if path in page.FILES:
+        return page.static(path)
+    return await control.route(sandbox, request, path)
 
 
 def handler_for(sandbox: Sandbox) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
@@ -83,10 +101,27 @@ def handler_for(sandbox: Sandbox) -> Callable[[web.BaseRequest], Awaitable[web.S
     return handle
 
 
+def web_server(sandbox: Sandbox) -> web.Server:
+    """Return the web server, which takes bodies as large as Meta's largest file."""
+    request = partial(web.BaseRequest, client_max_size=MAX_BODY)
+
+    def make(
+        message: RawRequestMessage,
+        payload: StreamReader,
+        protocol: web.RequestHandler,
+        writer: AbstractStreamWriter,
+        task: asyncio.Task[None],
+    ) -> web.BaseRequest:
+        loop = asyncio.get_running_loop()
+        return request(message, payload, protocol, writer, task, loop)
+
+    return web.Server(handler_for(sandbox), request_factory=make, access_log=None)
+
+
 async def serve(options: Options) -> None:
     """Serve until the process is told to stop. Raises OSError when the port is taken."""
     sandbox = build(options)
-    server = web.Server(handler_for(sandbox), access_log=None)
+    server = web_server(sandbox)
     runner = web.ServerRunner(server)
     await runner.setup()
     site = web.TCPSite(runner, options.host, options.port, backlog=1024)
