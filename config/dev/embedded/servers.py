@@ -4,7 +4,7 @@ import contextlib
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from config.dev.embedded.host import (
@@ -59,16 +59,16 @@ class Servers:
             (self.data_dir / "servers.keep").touch()
 
     def stop(self) -> None:
-        """Stop both, whoever uses them."""
+        """Stop what is ours, whoever uses it."""
         with self._lock():
-            self._stop()
+            self._stop(self.ours)
 
     def destroy(self) -> None:
         """Stop both and delete all they hold."""
         if not (self.data_dir / "servers").exists():
             return
         with self._lock():
-            self._stop()
+            self._stop([self.valkey, self.postgres])
             shutil.rmtree(self.postgres.host.home)
             for left in self.data_dir.glob("servers*"):
                 if left.is_symlink() or left.is_file():
@@ -95,7 +95,7 @@ class Servers:
             except BlockingIOError:
                 return
             if not (self.data_dir / "servers.keep").exists():
-                self._stop()
+                self._stop(self.ours)
 
     def _start(self) -> None:
         for server in self.ours:
@@ -105,10 +105,10 @@ class Servers:
         ]
         write_private(self.data_dir / "servers.env", "".join(lines))
 
-    def _stop(self) -> None:
+    def _stop(self, servers: Sequence[Postgres | Valkey]) -> None:
         (self.data_dir / "servers.env").unlink(missing_ok=True)
         (self.data_dir / "servers.keep").unlink(missing_ok=True)
-        for server in (self.valkey, self.postgres):
+        for server in servers:
             server.stop()
 
     @contextlib.contextmanager
