@@ -52,7 +52,7 @@ def valkey(data_dir: Path) -> Valkey:
     return server
 
 
-def test_the_app_uses_what_the_owner_makes_but_owns_nothing(postgres):
+def test_the_app_uses_what_the_owner_makes_but_owns_nothing(postgres: Postgres) -> None:
     env = postgres.env()
     with psycopg.connect(env["DATABASE_OWNER_URL"], autocommit=True) as owner:
         owner.execute("CREATE TABLE IF NOT EXISTS thing (id serial PRIMARY KEY)")
@@ -68,7 +68,7 @@ def test_the_app_uses_what_the_owner_makes_but_owns_nothing(postgres):
             app.execute("DROP TABLE thing")
 
 
-def test_every_database_the_owner_makes_is_open_to_the_app(postgres):
+def test_every_database_the_owner_makes_is_open_to_the_app(postgres: Postgres) -> None:
     env = postgres.env()
     with psycopg.connect(env["DATABASE_OWNER_URL"], autocommit=True) as owner:
         owner.execute("DROP DATABASE IF EXISTS another")
@@ -80,7 +80,9 @@ def test_every_database_the_owner_makes_is_open_to_the_app(postgres):
         app.execute("INSERT INTO thing DEFAULT VALUES")
 
 
-def test_what_was_committed_survives_a_killed_postgres_at_the_same_address(postgres):
+def test_what_was_committed_survives_a_killed_postgres_at_the_same_address(
+    postgres: Postgres,
+) -> None:
     address = postgres.env()["DATABASE_URL"]
     with psycopg.connect(postgres.env()["DATABASE_OWNER_URL"], autocommit=True) as owner:
         owner.execute("CREATE TABLE IF NOT EXISTS kept (number int)")
@@ -95,7 +97,7 @@ def test_what_was_committed_survives_a_killed_postgres_at_the_same_address(postg
         assert (42,) in app.execute("SELECT number FROM kept").fetchall()
 
 
-def test_a_stale_pid_file_of_another_process_is_no_obstacle(postgres):
+def test_a_stale_pid_file_of_another_process_is_no_obstacle(postgres: Postgres) -> None:
     postgres.stop()
     (postgres.cluster / "postmaster.pid").write_text(f"{os.getpid()}\n{postgres.cluster}\n")
 
@@ -104,7 +106,7 @@ def test_a_stale_pid_file_of_another_process_is_no_obstacle(postgres):
     assert postgres.is_alive()
 
 
-def test_a_killed_valkey_comes_back_empty_at_the_same_address(valkey):
+def test_a_killed_valkey_comes_back_empty_at_the_same_address(valkey: Valkey) -> None:
     address = valkey.env()["REDIS_URL"]
     with redis.Redis.from_url(address) as client:
         client.set("held", "1")
@@ -118,26 +120,26 @@ def test_a_killed_valkey_comes_back_empty_at_the_same_address(valkey):
         assert client.get("held") is None
 
 
-def test_valkey_wants_its_password(valkey):
+def test_valkey_wants_its_password(valkey: Valkey) -> None:
     port = valkey.host.remembered("valkey")["port"]
 
     with redis.Redis(port=port) as stranger, pytest.raises(redis.AuthenticationError):
         stranger.ping()
 
 
-def test_passwords_are_readable_by_us_alone(postgres, data_dir):
+def test_passwords_are_readable_by_us_alone(postgres: Postgres, data_dir: Path) -> None:
     mode = (data_dir / "servers.json").stat().st_mode
 
     assert stat.S_IMODE(mode) == 0o600
 
 
-def test_a_taken_port_is_replaced_by_another(postgres):
+def test_a_taken_port_is_replaced_by_another(postgres: Postgres) -> None:
     taken = postgres.host.remembered("postgres")["port"]
 
     assert choose_port(taken) != taken
 
 
-def test_run_passes_the_addresses_and_the_exit_code(data_dir):
+def test_run_passes_the_addresses_and_the_exit_code(data_dir: Path) -> None:
     script = "import os, sys; sys.exit(7 if os.environ['REDIS_URL'].startswith('redis://:') else 1)"
 
     done = embedded(data_dir, "run", "--", sys.executable, "-c", script)
@@ -145,7 +147,9 @@ def test_run_passes_the_addresses_and_the_exit_code(data_dir):
     assert done.returncode == 7, done.stderr
 
 
-def test_the_last_to_leave_stops_the_servers(data_dir, postgres, valkey):
+def test_the_last_to_leave_stops_the_servers(
+    data_dir: Path, postgres: Postgres, valkey: Valkey
+) -> None:
     inner = f"{sys.executable} -m config.dev.embedded"
     unset = "unset DATABASE_URL DATABASE_OWNER_URL REDIS_URL"
 
@@ -158,7 +162,7 @@ def test_the_last_to_leave_stops_the_servers(data_dir, postgres, valkey):
     assert not (data_dir / "servers.env").exists()
 
 
-def test_started_servers_stay_until_stopped(data_dir):
+def test_started_servers_stay_until_stopped(data_dir: Path) -> None:
     embedded(data_dir, "start")
     embedded(data_dir, "run", "--", "true")
     kept = embedded(data_dir, "status")
@@ -168,7 +172,7 @@ def test_started_servers_stay_until_stopped(data_dir):
     assert embedded(data_dir, "status").stdout.strip() == "Not running."
 
 
-def test_given_addresses_are_used_and_nothing_is_started(tmp_path):
+def test_given_addresses_are_used_and_nothing_is_started(tmp_path: Path) -> None:
     done = embedded(
         tmp_path,
         *("run", "--", sys.executable, "-c", "import os; print(os.environ['DATABASE_URL'])"),
@@ -180,14 +184,14 @@ def test_given_addresses_are_used_and_nothing_is_started(tmp_path):
     assert not (tmp_path / "servers").exists()
 
 
-def test_a_command_that_does_not_exist_is_one_line(data_dir):
+def test_a_command_that_does_not_exist_is_one_line(data_dir: Path) -> None:
     done = embedded(data_dir, "run", "--", "no-such-command")
 
     assert done.returncode == 1
     assert done.stderr == "Cannot run no-such-command: No such file or directory.\n"
 
 
-def test_lost_passwords_are_explained(tmp_path):
+def test_lost_passwords_are_explained(tmp_path: Path) -> None:
     server = Postgres(tmp_path)
     server.cluster.mkdir()
     (server.cluster / "PG_VERSION").write_text("17")
@@ -198,7 +202,7 @@ def test_lost_passwords_are_explained(tmp_path):
     embedded(tmp_path, "destroy")
 
 
-def test_data_of_another_major_version_is_explained(tmp_path):
+def test_data_of_another_major_version_is_explained(tmp_path: Path) -> None:
     server = Postgres(tmp_path)
     server.cluster.mkdir()
     (server.cluster / "PG_VERSION").write_text("12")
@@ -210,7 +214,9 @@ def test_data_of_another_major_version_is_explained(tmp_path):
     embedded(tmp_path, "destroy")
 
 
-def test_a_database_given_by_hand_never_gets_the_embedded_owner(tmp_path, monkeypatch):
+def test_a_database_given_by_hand_never_gets_the_embedded_owner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "servers.env"
     file.write_text("DATABASE_OWNER_URL=postgres://embedded/db\nREDIS_URL=redis://embedded\n")
     monkeypatch.setenv("DATABASE_URL", "postgres://given/db")

@@ -31,7 +31,7 @@ def queues_of(command: list[str]) -> set[str]:
     return set(command[command.index("--queues") + 1].split(","))
 
 
-def test_every_name_the_configuration_reads_is_in_the_example():
+def test_every_name_the_configuration_reads_is_in_the_example() -> None:
     sources = [path.read_text() for path in (BASE_DIR / "config").rglob("*.py")]
 
     read = {name for source in sources for name in READS.findall(source)} - OF_THE_SYSTEM
@@ -40,20 +40,20 @@ def test_every_name_the_configuration_reads_is_in_the_example():
     assert read - listed_names() == set()
 
 
-def test_every_name_the_containers_read_is_in_the_example():
+def test_every_name_the_containers_read_is_in_the_example() -> None:
     text = (BASE_DIR / "docker-compose.yml").read_text()
     text += (BASE_DIR / "deploy" / "entrypoint.sh").read_text()
 
     assert set(COMPOSE_READS.findall(text)) - listed_names() == set()
 
 
-def test_no_name_is_listed_twice():
+def test_no_name_is_listed_twice() -> None:
     names = LISTED.findall((BASE_DIR / ".env.example").read_text())
 
     assert sorted(names) == sorted(set(names))
 
 
-def test_every_queue_has_a_worker_in_development_and_in_compose():
+def test_every_queue_has_a_worker_in_development_and_in_compose() -> None:
     served = queues_of(processes.commands(port=1, sandbox_port=2)[processes.WORKER])
     composed = queues_of(compose()["services"]["worker"]["command"])
 
@@ -61,7 +61,7 @@ def test_every_queue_has_a_worker_in_development_and_in_compose():
     assert settings.CELERY_TASK_DEFAULT_QUEUE in QUEUES
 
 
-def test_compose_runs_every_process_but_the_sandbox():
+def test_compose_runs_every_process_but_the_sandbox() -> None:
     ours = {
         name for name, one in compose()["services"].items() if one.get("image") == "switchboard"
     }
@@ -69,7 +69,7 @@ def test_compose_runs_every_process_but_the_sandbox():
     assert ours == {*processes.NAMES, "migrate"} - {processes.SANDBOX}
 
 
-def test_only_the_migration_knows_the_owner():
+def test_only_the_migration_knows_the_owner() -> None:
     services = compose()["services"]
 
     knowing = {
