@@ -12,7 +12,6 @@ from typing import Any, Final
 from uuid import uuid4
 
 from axes.handlers.proxy import AxesProxyHandler
-from axes.helpers import get_cool_off
 from django.contrib.auth import authenticate, user_logged_in
 from django.db import transaction
 from django.http import HttpRequest
@@ -21,6 +20,7 @@ from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, Ou
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 from rest_framework_simplejwt.utils import datetime_from_epoch
 
+from accounts import lockout
 from accounts.models import User
 from accounts.signals import SignedIn, SignedOut, SignInFailed
 from accounts.signals import sign_in_failed as sign_in_failed_signal
@@ -30,7 +30,6 @@ from config.lib.errors import ProjectError, TooMany
 
 # Microseconds since 1970: `iat` has whole seconds, too coarse for "issued before the sign-out".
 ISSUED_CLAIM: Final = "issued_us"
-FALLBACK_LOCK_SECONDS: Final = 900
 
 
 class SignInRefused(ProjectError):
@@ -71,6 +70,8 @@ def sign_in(request: HttpRequest, *, email: str, password: str, now: datetime) -
         raise _locked(request, email)
     user = authenticate(request, username=email, password=password)
     if not isinstance(user, User):
+        # Set by axes to swap the answer for its own page; ours is the API's error body.
+        request.axes_locked_out = False  # type: ignore[attr-defined]  # axes reads it
         if not AxesProxyHandler.is_allowed(request, credentials):
             raise _locked(request, email)
         _announce_failure(email, SignInRefused.code)
@@ -206,9 +207,10 @@ def _blacklist(tokens: Any) -> None:
 
 def _locked(request: HttpRequest, email: str) -> SignInLocked:
     _announce_failure(email, SignInLocked.code)
-    cool_off = get_cool_off(request)
-    seconds = int(cool_off.total_seconds()) if cool_off else FALLBACK_LOCK_SECONDS
-    return SignInLocked("Too many wrong passwords. Try again later.", retry_after_seconds=seconds)
+    return SignInLocked(
+        "Too many wrong passwords. Try again later.",
+        retry_after_seconds=lockout.seconds(request),
+    )
 
 
 def _announce_failure(email: str, code: str) -> None:
@@ -219,3 +221,9 @@ def _announce_failure(email: str, code: str) -> None:
 
 def _microseconds(at: datetime) -> int:
     return int(at.timestamp() * 1_000_000)
+
+
+def forget_expired(*, now: datetime) -> int:
+    """Delete refresh tokens that have expired, revoked or not; return how many."""
+    expired = OutstandingToken.objects.filter(expires_at__lte=now)
+    return expired.delete()[1].get(OutstandingToken._meta.label, 0)

@@ -1,0 +1,1 @@
+"""Sign-in, businesses, members and API keys over HTTP."""

@@ -1,0 +1,46 @@
+"""What the lists can be narrowed by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django_filters import rest_framework as filters
+
+from accounts.models import ApiKey, Business, Membership, Role
+from config.lib.api.filters import StrictFilterSet
+
+
+class BusinessFilter(StrictFilterSet):
+    """Businesses by status."""
+
+    status = filters.ChoiceFilter(choices=Business.Status.choices)
+
+    class Meta:
+        model = Business
+        fields = ("status",)
+
+
+class ApiKeyFilter(StrictFilterSet):
+    """Keys that were revoked, or were not."""
+
+    revoked = filters.BooleanFilter(method="by_revoked")
+
+    class Meta:
+        model = ApiKey
+        fields = ("revoked",)
+
+    def by_revoked(self, rows: QuerySet[Any], _: str, revoked: bool) -> QuerySet[Any]:
+        """Keep revoked keys, or those that were not."""
+        return rows.filter(revoked_at__isnull=not revoked)
+
+
+class MemberFilter(StrictFilterSet):
+    """Members by role and e-mail."""
+
+    role = filters.ChoiceFilter(choices=Role.choices)
+    email = filters.CharFilter(field_name="user__email", lookup_expr="iexact")
+
+    class Meta:
+        model = Membership
+        fields = ("role", "email")

@@ -1,0 +1,51 @@
+"""The first answers to requests that carried an `Idempotency-Key`, sealed, for 24 hours."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from accounts.models import IdempotencyRecord
+from config.lib import crypto
+from config.lib.api.idempotency import KEPT, Slot, StoredResponse
+
+BATCH: Final = 5_000
+
+
+class Store:
+    """Keeps answers in PostgreSQL. Bodies are encrypted: one may be a new API key."""
+
+    def find(self, slot: Slot, *, since: datetime) -> StoredResponse | None:
+        """Return the answer stored at or after `since`, or None."""
+        row = IdempotencyRecord.objects.filter(
+            business_id=slot.business_id, actor=slot.actor, key=slot.key, created_at__gte=since
+        ).first()
+        if row is None or row.status is None or row.body is None:
+            return None
+        body = crypto.decrypt(bytes(row.body).decode()).encode()
+        return StoredResponse(row.fingerprint, row.status, body)
+
+    def save(self, slot: Slot, response: StoredResponse, *, now: datetime) -> None:
+        """Store the answer, replacing one that has expired."""
+        IdempotencyRecord.objects.update_or_create(
+            business_id=slot.business_id,
+            actor=slot.actor,
+            key=slot.key,
+            defaults={
+                "fingerprint": response.fingerprint,
+                "status": response.status,
+                "body": crypto.encrypt(response.body.decode()).encode(),
+                "created_at": now,
+            },
+        )
+
+
+def forget_expired(*, now: datetime, batch: int = BATCH) -> int:
+    """Delete answers older than 24 hours, in small statements; return how many."""
+    deleted = 0
+    while True:
+        expired = IdempotencyRecord.objects.filter(created_at__lt=now - KEPT)
+        ids = list(expired.order_by("created_at").values_list("pk", flat=True)[:batch])
+        if not ids:
+            return deleted
+        deleted += IdempotencyRecord.objects.filter(pk__in=ids).delete()[0]

@@ -1,0 +1,7 @@
+"""Names and queues of the background jobs of accounts; all are periodic."""
+
+from config.lib.jobs import Job
+
+FORGET_ANSWERS = Job("accounts.forget_answers")  # hourly: expired idempotency records
+FORGET_TOKENS = Job("accounts.forget_tokens")  # daily: expired refresh tokens
+CHECK_TOKENS = Job("accounts.check_tokens")  # hourly: does Meta still accept our access tokens

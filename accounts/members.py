@@ -1,0 +1,143 @@
+"""Members of the business in scope: add, change role, remove. The last owner stays."""
+
+from __future__ import annotations
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+
+from accounts import grants, roles
+from accounts.access import Access
+from accounts.models import Business, Membership, Role, User
+from accounts.signals import MemberRoleChanged, member_role_changed
+from accounts.tenancy import current_id
+from config.lib.errors import Conflict, InvalidInput, NotFound
+
+
+class LastOwner(Conflict):
+    """A business keeps at least one active owner."""
+
+    code = "last_owner"
+
+
+class AlreadyMember(Conflict):
+    """The person belongs to the business."""
+
+    code = "already_member"
+
+
+def list_members() -> QuerySet[Membership]:
+    """List the members of the business in scope, with their users."""
+    return Membership.objects.filter(business_id=current_id()).select_related("user")
+
+
+def get_member(user_id: int) -> Membership:
+    """Return this user's membership; raise `NotFound` for a stranger, like for nobody."""
+    membership = list_members().filter(user_id=user_id).first()
+    if membership is None:
+        raise NotFound("No such member.")
+    return membership
+
+
+@transaction.atomic
+def add(
+    *, email: str, role: str, by: Access, name: str = "", password: str | None = None
+) -> Membership:
+    """Make this person a member; someone new gets an account, without password unless given.
+
+    Nobody gives a role with rights they do not hold. Announces `MemberRoleChanged`.
+    """
+    _require_rank(role, by)
+    user = _find_or_create(email=email, name=name, password=password)
+    try:
+        with transaction.atomic():
+            membership = Membership.objects.create(business_id=current_id(), user=user, role=role)
+    except IntegrityError as error:
+        raise AlreadyMember("This person is already a member.") from error
+    _announce(membership, before="", after=role, by=by)
+    return membership
+
+
+@transaction.atomic
+def change_role(*, membership: Membership, role: str, by: Access) -> Membership:
+    """Give a member another role. Raises `LastOwner`, or `NotAllowed` above one's own rank."""
+    locked = _lock(membership)
+    before = locked.role
+    if before == role:
+        return locked
+    _require_rank(before, by)
+    _require_rank(role, by)
+    _require_other_owner(locked)
+    locked.role = role
+    locked.save(update_fields=["role"])
+    _announce(locked, before=before, after=role, by=by)
+    return locked
+
+
+@transaction.atomic
+def remove(*, membership: Membership, by: Access) -> None:
+    """End a membership; the person's account stays. Raises `LastOwner` or `NotAllowed`."""
+    locked = _lock(membership)
+    if by.user is None or by.user.pk != locked.user_id:
+        _require_rank(locked.role, by)
+    _require_other_owner(locked)
+    _announce(locked, before=locked.role, after="", by=by)
+    locked.delete()
+
+
+def _find_or_create(*, email: str, name: str, password: str | None) -> User:
+    found = User.objects.filter(email__iexact=email.strip()).first()
+    if found is not None:
+        if password is not None:
+            raise InvalidInput("This person has an account and a password.", attr="password")
+        return found
+    if password is not None:
+        _require_strong(password, User(email=email, name=name))
+    try:
+        with transaction.atomic():
+            return User.objects.create_user(email.strip(), password, name=name)
+    except IntegrityError:
+        return User.objects.get(email__iexact=email.strip())
+
+
+def _require_strong(password: str, user: User) -> None:
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise InvalidInput(
+            " ".join(error.messages), code="weak_password", attr="password"
+        ) from error
+
+
+def _lock(membership: Membership) -> Membership:
+    """Take the business's row, then the member's: two owners cannot demote each other at once."""
+    Business.objects.select_for_update().get(pk=current_id())
+    locked = Membership.objects.select_for_update(of=["self"]).select_related("user")
+    found = locked.filter(pk=membership.pk, business_id=current_id()).first()
+    if found is None:
+        raise NotFound("No such member.")
+    return found
+
+
+def _require_rank(role: str, by: Access) -> None:
+    grants.require_within(roles.of_role(role), held=by.permissions)
+
+
+def _require_other_owner(membership: Membership) -> None:
+    if membership.role != Role.OWNER:
+        return
+    owners = list_members().filter(role=Role.OWNER, user__is_active=True)
+    if not owners.exclude(pk=membership.pk).exists():
+        raise LastOwner("A business keeps at least one owner.")
+
+
+def _announce(membership: Membership, *, before: str, after: str, by: Access) -> None:
+    fact = MemberRoleChanged(
+        business_id=membership.business_id,
+        user_id=membership.user_id,
+        before=before,
+        after=after,
+        by=by,
+    )
+    member_role_changed.send(sender=Membership, fact=fact)

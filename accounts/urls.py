@@ -1,0 +1,45 @@
+"""Addresses of accounts, below /api/."""
+
+from django.urls import path, register_converter
+from django.urls.converters import IntConverter
+
+from accounts.api import views
+
+
+class UserIdConverter(IntConverter):
+    """A user's id: a whole number PostgreSQL's bigint holds."""
+
+    regex = "[0-9]{1,18}"
+
+
+register_converter(UserIdConverter, "user_id")
+
+urlpatterns = [
+    path("auth/token", views.Token.as_view(), name="auth-token"),
+    path("auth/token/refresh", views.TokenRefresh.as_view(), name="auth-token-refresh"),
+    path("auth/logout", views.Logout.as_view(), name="auth-logout"),
+    path("auth/me", views.WhoAmI.as_view(), name="auth-me"),
+    path(
+        "businesses",
+        views.Businesses.as_view({"get": "list", "post": "create"}),
+        name="businesses",
+    ),
+    path(
+        "businesses/<str:pk>",
+        views.Businesses.as_view({"get": "retrieve", "patch": "partial_update"}),
+        name="business",
+    ),
+    path("api-keys", views.ApiKeys.as_view({"get": "list", "post": "create"}), name="api-keys"),
+    path(
+        "api-keys/<str:pk>",
+        views.ApiKeys.as_view({"get": "retrieve", "delete": "destroy"}),
+        name="api-key",
+    ),
+    path("api-keys/<str:pk>/rotate", views.ApiKeys.as_view({"post": "rotate"}), name="key-rotate"),
+    path("users", views.Members.as_view({"get": "list", "post": "create"}), name="users"),
+    path(
+        "users/<user_id:user_id>",
+        views.Members.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
+        name="user",
+    ),
+]
