@@ -1,25 +1,26 @@
-"""The service window: 24 hours from a person's last message, in which any message may be sent."""
+"""The service window: for 24 hours after a person wrote, they may be answered freely.
+
+Pure. Source: shared/meta/webhooks.md, section 3 (read 2026-11-20): Meta does not say whether
+reactions, edits and deletions open the window, so they do not open ours.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Final
 
-# Source: Meta's page on customer service windows, read 2026-09-11.
 WINDOW: Final = timedelta(hours=24)
-# Meta at times refuses a reply in the last minutes of a window, so ours closes a little earlier.
+# A message that is queued, and Meta's clock that is not ours, need some time before the end.
 MARGIN: Final = timedelta(minutes=5)
 
-# What a person does that opens the window or keeps it open; reactions, edits, deletions and
-# system notices do not.
 OPENING_TYPES: Final = frozenset(
     {
         "text",
         "image",
         "video",
+        "document",
         "audio",
         "voice",
-        "document",
         "sticker",
         "location",
         "contacts",
@@ -30,21 +31,17 @@ OPENING_TYPES: Final = frozenset(
 )
 
 
-def opened_after(now: datetime) -> datetime:
-    """Return the instant after which a person must have written for the window to be open."""
-    return now - WINDOW + MARGIN
+def opens(type_: str) -> bool:
+    """Say whether an incoming message of this type opens or extends the window."""
+    return type_ in OPENING_TYPES
+
+
+def closes_at(last_inbound_at: datetime | None) -> datetime | None:
+    """Return when the window ends for us, None when it was never open."""
+    return last_inbound_at + WINDOW - MARGIN if last_inbound_at else None
 
 
 def is_open(last_inbound_at: datetime | None, now: datetime) -> bool:
-    """Say whether any message may be sent to a person who last wrote then."""
-    return last_inbound_at is not None and last_inbound_at > opened_after(now)
-
-
-def closes_at(last_inbound_at: datetime) -> datetime:
-    """Return when the window of a person who last wrote then closes for us."""
-    return last_inbound_at + WINDOW - MARGIN
-
-
-def opens(type_: str) -> bool:
-    """Say whether a message of this type opens the window."""
-    return type_ in OPENING_TYPES
+    """Say whether a free-form message that leaves now is safely inside the window."""
+    end = closes_at(last_inbound_at)
+    return end is not None and now < end
