@@ -41,7 +41,11 @@ def closes_at(last_inbound_at: datetime | None) -> datetime | None:
     return last_inbound_at + WINDOW - MARGIN if last_inbound_at else None
 
 
+def opened_after(now: datetime) -> datetime:
+    """Return the instant a window must have been opened after to be safely open now."""
+    return now - WINDOW + MARGIN
+
+
 def is_open(last_inbound_at: datetime | None, now: datetime) -> bool:
     """Say whether a free-form message that leaves now is safely inside the window."""
-    end = closes_at(last_inbound_at)
-    return end is not None and now < end
+    return last_inbound_at is not None and last_inbound_at > opened_after(now)
