@@ -185,10 +185,10 @@ def test_given_addresses_are_used_and_nothing_is_started(tmp_path: Path) -> None
 
 
 def test_a_command_that_does_not_exist_is_one_line(data_dir: Path) -> None:
-    done = embedded(data_dir, "run", "--", "no-such-command")
+    done = embedded(data_dir, "run", "--", "/no/such/command")
 
     assert done.returncode == 1
-    assert done.stderr == "Cannot run no-such-command: No such file or directory.\n"
+    assert done.stderr == "Cannot run /no/such/command: No such file or directory.\n"
 
 
 def test_lost_passwords_are_explained(tmp_path: Path) -> None:
