@@ -21,6 +21,7 @@ _HEARTBEAT_EVERY_SECONDS = 10
 
 app = Celery("switchboard")
 app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.task_routes = ["config.lib.tasks.route"]
 app.autodiscover_tasks()
 app.autodiscover_tasks(["config"])
 

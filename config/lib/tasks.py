@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Any
 
 import structlog
 from celery import Task, shared_task
@@ -11,17 +10,21 @@ from config.lib.jobs import Job
 
 logger = structlog.get_logger(__name__)
 
+_QUEUES: dict[str, str] = {}
+
 Counts = Mapping[str, object] | None
 
 
 def task(
-    job: Job, *, time_limit_seconds: int = 300, **options: Any
+    job: Job, *, time_limit_seconds: int = 300, acks_late: bool = True
 ) -> Callable[[Callable[..., Counts]], Task[..., Counts]]:
     """Register a function as the task of `job`.
 
     The function takes keyword arguments plus `**_` and returns counts for the log line. The
     soft limit comes a tenth before `time_limit_seconds`, which kills the process.
     """
+
+    _QUEUES[job.name] = job.queue
 
     def register(function: Callable[..., Counts]) -> Task[..., Counts]:
         @wraps(function)
@@ -36,11 +39,16 @@ def task(
         registered: Task[..., Counts] = shared_task(
             name=job.name,
             bind=True,
-            queue=job.queue,
             time_limit=time_limit_seconds,
-            soft_time_limit=time_limit_seconds * 0.9,
-            **options,
+            soft_time_limit=time_limit_seconds * 9 // 10,
+            acks_late=acks_late,
         )(run)
         return registered
 
     return register
+
+
+def route(name: str, *_: object, **__: object) -> dict[str, str] | None:
+    """Return the queue of a task by name: Celery's router, for what beat starts."""
+    queue = _QUEUES.get(name)
+    return {"queue": queue} if queue else None

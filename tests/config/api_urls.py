@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path, re_path
 from django_filters import CharFilter, DateTimeFilter
 from rest_framework import serializers
+from rest_framework.mixins import ListModelMixin
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -77,7 +78,8 @@ class Upload(ApiView):
     parser_classes = [MultiPartParser]
 
     def post(self, request: Request) -> Response:
-        return Response({"size": request.data["file"].size})
+        data: Any = request.data
+        return Response({"size": data["file"].size})
 
 
 class BusinessFilter(StrictFilterSet):
@@ -99,7 +101,7 @@ class Row(serializers.ModelSerializer[Business]):
         fields = ["id", "name"]
 
 
-class Businesses(ApiGenericView):
+class Businesses(ListModelMixin, ApiGenericView):
     """Lists businesses; opens one, and fails after the fact when asked to."""
 
     permission = permissions.SIGNED_IN
@@ -109,13 +111,13 @@ class Businesses(ApiGenericView):
     query_params = ("tz",)
 
     def get(self, request: Request) -> Response:
-        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+        return self.list(request)
 
     def post(self, request: Request) -> Response:
-        name = request.data["name"]
+        data: Any = request.data
+        name = data["name"]
         made = Business.objects.create(name=name, slug=name)
-        match request.data.get("then"):
+        match data.get("then"):
             case "conflict":
                 raise Conflict("Not now.", code="sender_paused")
             case "unavailable":

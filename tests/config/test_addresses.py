@@ -48,7 +48,7 @@ SPELLINGS = [
 
 
 @pytest.mark.parametrize(("text", "region", "expected"), SPELLINGS)
-def test_a_number_is_read_in_any_common_form(text: str, region: str | None, expected: str):
+def test_a_number_is_read_in_any_common_form(text: str, region: str | None, expected: str) -> None:
     assert parse_phone(text, region=region) == expected
 
 
@@ -74,7 +74,7 @@ def test_a_number_is_read_in_any_common_form(text: str, region: str | None, expe
         ("\u2460\u2461\u2462", "short"),
     ],
 )
-def test_a_bad_number_is_refused_with_its_reason(text: str, reason: str):
+def test_a_bad_number_is_refused_with_its_reason(text: str, reason: str) -> None:
     with pytest.raises(InvalidAddress) as refused:
         parse_phone(text)
 
@@ -84,7 +84,7 @@ def test_a_bad_number_is_refused_with_its_reason(text: str, reason: str):
 
 
 @given(text=st.text(max_size=70), region=st.sampled_from([None, "BR", "AR", "US", "xx", ""]))
-def test_no_text_breaks_the_parser(text: str, region: str | None):
+def test_no_text_breaks_the_parser(text: str, region: str | None) -> None:
     try:
         parsed = parse_phone(text, region=region)
     except InvalidAddress:
@@ -111,18 +111,18 @@ PEOPLE = [
 
 
 @pytest.mark.parametrize(("key", "spellings"), PEOPLE)
-def test_every_spelling_of_a_person_has_one_key(key: str, spellings: list[str]):
+def test_every_spelling_of_a_person_has_one_key(key: str, spellings: list[str]) -> None:
     assert {phone_key(spelling) for spelling in [key, *spellings]} == {key}
 
 
-def test_different_people_have_different_keys():
+def test_different_people_have_different_keys() -> None:
     keys = [key for key, _ in PEOPLE]
 
     assert len({phone_key(key) for key in keys}) == len(keys)
 
 
 @given(digits=st.from_regex(r"\A(55|52|521|54|549|229|225|1|39|34)?[0-9]{4,14}\Z"))
-def test_a_key_is_its_own_key(digits: str):
+def test_a_key_is_its_own_key(digits: str) -> None:
     key = phone_key(digits)
 
     assert phone_key(key) == key
@@ -130,17 +130,17 @@ def test_a_key_is_its_own_key(digits: str):
 
 
 @given(area=st.sampled_from(["11", "21", "31", "85"]), rest=st.from_regex(r"\A[6-9][0-9]{7}\Z"))
-def test_brazilians_are_found_with_and_without_the_ninth_digit(area: str, rest: str):
+def test_brazilians_are_found_with_and_without_the_ninth_digit(area: str, rest: str) -> None:
     assert phone_key(f"55{area}{rest}") == phone_key(f"+55{area}9{rest}")
 
 
 @given(rest=st.from_regex(r"\A[2-9][0-9]{9}\Z"))
-def test_mexicans_and_argentines_are_found_in_either_form(rest: str):
+def test_mexicans_and_argentines_are_found_in_either_form(rest: str) -> None:
     assert phone_key(f"521{rest}") == phone_key(f"+52{rest}")
     assert phone_key(f"549{rest}") == phone_key(f"+54{rest}")
 
 
-def test_a_user_id_of_meta_is_an_address():
+def test_a_user_id_of_meta_is_an_address() -> None:
     address = Address.parse(" US.13491208655302741918 ")
 
     assert (address.kind, address.key) == ("bsuid", "US.13491208655302741918")
@@ -149,7 +149,7 @@ def test_a_user_id_of_meta_is_an_address():
     assert not addresses.is_bsuid("US." + "1" * 129)
 
 
-def test_a_phone_is_an_address_with_the_key_of_its_person():
+def test_a_phone_is_an_address_with_the_key_of_its_person() -> None:
     address = Address.parse("11 8765-4321", region="BR")
 
     assert (address.kind, address.value, address.key) == (
@@ -159,7 +159,7 @@ def test_a_phone_is_an_address_with_the_key_of_its_person():
     )
 
 
-def test_an_address_never_prints_itself():
+def test_an_address_never_prints_itself() -> None:
     assert mask("+5511987654321") == "+55•••••4321"
     assert mask("12125550123") == "+1•••••0123"
     assert mask("+2250707123456") == "+225•••••3456"
@@ -168,5 +168,5 @@ def test_an_address_never_prints_itself():
     assert mask("") == "+•••••"
 
 
-def test_ids_of_meta_become_numbers():
+def test_ids_of_meta_become_numbers() -> None:
     assert addresses.wa_id_to_phone("5215512345678") == "+5215512345678"

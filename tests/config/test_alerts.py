@@ -46,7 +46,7 @@ def slack() -> Iterator[Recorder]:
 
 def test_mail_and_slack_get_the_alert(
     settings: Settings, slack: Recorder, mailoutbox: list[EmailMessage]
-):
+) -> None:
     settings.ALERT_EMAILS = ["ops@example.com"]
     settings.ALERT_SLACK_WEBHOOK_URL = f"http://127.0.0.1:{slack.server_port}/hook"
 
@@ -59,14 +59,14 @@ def test_mail_and_slack_get_the_alert(
 
 def test_a_channel_that_fails_does_not_stop_the_next(
     settings: Settings, slack: Recorder, mailoutbox: list[EmailMessage]
-):
+) -> None:
     settings.ALERT_EMAILS = ["ops@example.com"]
     settings.ALERT_SLACK_WEBHOOK_URL = "file:///etc/passwd"
 
     assert alerts.deliver(title="t", detail="d", severity="info") == {"sent": 1, "failed": 1}
 
 
-def test_without_channels_an_alert_is_only_logged(caplog: pytest.LogCaptureFixture):
+def test_without_channels_an_alert_is_only_logged(caplog: pytest.LogCaptureFixture) -> None:
     alerts.send("Sender paused", "Quality is red.")
 
     assert "Sender paused" in caplog.text

@@ -36,6 +36,10 @@ def client() -> Client:
     return Client(raise_request_exception=False)
 
 
+def send_raw(client: Any, body: bytes) -> Any:
+    return client.generic("POST", "/api/echo", body, content_type="application/json")
+
+
 def error_of(response: Any) -> dict[str, Any]:
     (error,) = response.json()["errors"]
     return dict(error)
@@ -58,7 +62,7 @@ def error_of(response: Any) -> dict[str, Any]:
 )
 def test_every_failure_has_the_same_body(
     client: Client, kind: str, status: int, type_: str, code: str
-):
+) -> None:
     response = client.get(f"/api/failing/{kind}")
 
     assert response.status_code == status
@@ -70,7 +74,9 @@ def test_every_failure_has_the_same_body(
 
 
 @pytest.mark.parametrize(("kind", "status"), [("database", 503), ("redis", 503), ("bug", 500)])
-def test_what_fails_before_a_view_is_reached_has_it_too(client: Client, kind: str, status: int):
+def test_what_fails_before_a_view_is_reached_has_it_too(
+    client: Client, kind: str, status: int
+) -> None:
     response = client.get(f"/api/django-failing/{kind}")
 
     assert response.status_code == status
@@ -78,21 +84,21 @@ def test_what_fails_before_a_view_is_reached_has_it_too(client: Client, kind: st
     assert ("Retry-After" in response) == (status == 503)
 
 
-def test_an_error_names_its_field_and_carries_its_facts(client: Client):
+def test_an_error_names_its_field_and_carries_its_facts(client: Client) -> None:
     error = error_of(client.get("/api/failing/invalid"))
 
     assert (error["attr"], error["extra"]) == ("name", {"findings": [1]})
 
 
 @pytest.mark.parametrize("address", ["/api/nowhere", "/api/echo/", "/api/text/\x00"])
-def test_what_does_not_exist_is_a_404(client: Client, address: str):
+def test_what_does_not_exist_is_a_404(client: Client, address: str) -> None:
     response = client.get(address)
 
     assert response.status_code == 404
     assert error_of(response)["code"] == "not_found"
 
 
-def test_wrong_methods_and_media_types_have_the_body_too(alice: APIClient):
+def test_wrong_methods_and_media_types_have_the_body_too(alice: APIClient) -> None:
     wrong_method = alice.delete("/api/echo")
     wrong_type = alice.post("/api/echo", b"a=b", content_type="text/plain")
 
@@ -101,7 +107,7 @@ def test_wrong_methods_and_media_types_have_the_body_too(alice: APIClient):
     assert "GET" in wrong_method["Allow"]
 
 
-def test_a_stranger_gets_401_and_the_way_in(client: Client):
+def test_a_stranger_gets_401_and_the_way_in(client: Client) -> None:
     response = client.get("/api/echo")
 
     assert response.status_code == 401
@@ -109,7 +115,7 @@ def test_a_stranger_gets_401_and_the_way_in(client: Client):
     assert response["WWW-Authenticate"].startswith("Bearer")
 
 
-def test_a_refusal_names_the_permission(cast: Cast):
+def test_a_refusal_names_the_permission(cast: Cast) -> None:
     analyst = cast.add(Role.ANALYST)
 
     response = client_of(analyst, cast.business).get("/api/echo")
@@ -148,15 +154,15 @@ BODIES = [
 
 
 @pytest.mark.parametrize("body", BODIES[1:], ids=range(1, len(BODIES)))
-def test_hostile_json_is_a_400(alice: APIClient, body: bytes):
-    response = alice.generic("POST", "/api/echo", body, content_type="application/json")
+def test_hostile_json_is_a_400(alice: APIClient, body: bytes) -> None:
+    response = send_raw(alice, body)
 
     assert response.status_code == 400, response.content[:200]
     assert response.json()["errors"]
 
 
-def test_no_body_at_all_is_an_empty_object(alice: APIClient):
-    assert alice.generic("POST", "/api/echo", b"", content_type="application/json").json() == {}
+def test_no_body_at_all_is_an_empty_object(alice: APIClient) -> None:
+    assert send_raw(alice, b"").json() == {}
 
 
 @hypothesis_settings(
@@ -171,12 +177,10 @@ def test_no_body_at_all_is_an_empty_object(alice: APIClient):
         ),
     )
 )
-def test_no_json_makes_a_500(alice: APIClient, settings: Settings, body: dict[str, Any]):
+def test_no_json_makes_a_500(alice: APIClient, settings: Settings, body: dict[str, Any]) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"  # throttling lets through what it cannot count
 
-    response = alice.generic(
-        "POST", "/api/echo", json.dumps(body).encode(), content_type="application/json"
-    )
+    response = send_raw(alice, json.dumps(body).encode())
 
     assert response.status_code in (200, 400)
 
@@ -204,13 +208,13 @@ def test_no_json_makes_a_500(alice: APIClient, settings: Settings, body: dict[st
         "name__icontains=x",
     ],
 )
-def test_hostile_queries_are_a_400(alice: APIClient, query: str):
+def test_hostile_queries_are_a_400(alice: APIClient, query: str) -> None:
     response = alice.get(f"/api/businesses?{query}")
 
     assert response.status_code == 400, response.content[:200]
 
 
-def test_an_unknown_filter_is_named(alice: APIClient):
+def test_an_unknown_filter_is_named(alice: APIClient) -> None:
     error = error_of(alice.get("/api/businesses?colour=red"))
 
     assert (error["code"], error["attr"]) == ("unknown_filter", "colour")
@@ -218,7 +222,7 @@ def test_an_unknown_filter_is_named(alice: APIClient):
     assert alice.get("/api/businesses?tz=UTC&name=x").status_code == 200
 
 
-def test_a_body_that_is_too_large_is_a_413(alice: APIClient, settings: Settings):
+def test_a_body_that_is_too_large_is_a_413(alice: APIClient, settings: Settings) -> None:
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
 
     response = alice.post("/api/echo", {"name": "x" * 200})
@@ -226,13 +230,13 @@ def test_a_body_that_is_too_large_is_a_413(alice: APIClient, settings: Settings)
     assert (response.status_code, error_of(response)["code"]) == (413, "too_large")
 
 
-def test_times_are_utc_with_z(alice: APIClient):
+def test_times_are_utc_with_z(alice: APIClient) -> None:
     assert alice.get("/api/echo").json() == {"at": "2026-11-20T12:00:00Z"}
     given = {"at": "2026-11-20T14:00:00+02:00"}
     assert alice.post("/api/echo", given).json() == {"at": "2026-11-20T12:00:00Z"}
 
 
-def test_numbers_are_read_as_those_of_the_business(cast: Cast, alice: APIClient):
+def test_numbers_are_read_as_those_of_the_business(cast: Cast, alice: APIClient) -> None:
     cast.business.region = "BR"
     cast.business.save(update_fields=["region"])
 
@@ -243,7 +247,7 @@ def test_numbers_are_read_as_those_of_the_business(cast: Cast, alice: APIClient)
     assert (error["code"], error["attr"]) == ("invalid_recipient", "phone")
 
 
-def test_pages_run_from_new_to_old_and_back(alice: APIClient):
+def test_pages_run_from_new_to_old_and_back(alice: APIClient) -> None:
     made = [str(one.pk) for one in BusinessFactory.create_batch(5)][::-1]
 
     first = alice.get("/api/businesses?limit=2").json()
@@ -257,7 +261,7 @@ def test_pages_run_from_new_to_old_and_back(alice: APIClient):
 
 def test_callers_are_throttled_one_by_one(
     cast: Cast, alice: APIClient, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     from config.lib.api.throttles import CallerThrottle
 
     monkeypatch.setattr(
@@ -270,13 +274,13 @@ def test_callers_are_throttled_one_by_one(
     assert client_of(cast.bob, cast.business).get("/api/echo").status_code == 200
 
 
-def test_redis_down_does_not_stop_the_api(alice: APIClient, settings: Settings):
+def test_redis_down_does_not_stop_the_api(alice: APIClient, settings: Settings) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
 
     assert alice.get("/api/echo").status_code == 200
 
 
-def test_a_view_without_a_permission_cannot_be_written():
+def test_a_view_without_a_permission_cannot_be_written() -> None:
     with pytest.raises(TypeError, match="no permission"):
         type("Forgot", (ApiView,), {})
     with pytest.raises(TypeError, match="no permission for POST"):
@@ -285,7 +289,7 @@ def test_a_view_without_a_permission_cannot_be_written():
     type("Open", (ApiView,), {"permission": permissions.PUBLIC})
 
 
-def test_uploads_go_where_they_are_declared(alice: APIClient):
+def test_uploads_go_where_they_are_declared(alice: APIClient) -> None:
     file = SimpleUploadedFile("a.txt", b"hello")
 
     assert alice.post("/api/upload", {"file": file}, format="multipart").json() == {"size": 5}

@@ -3,7 +3,7 @@
 from config.lib.errors import Conflict, InvalidInput, TooMany, Unavailable
 
 
-def test_a_kind_has_a_status_and_a_code_that_can_be_narrowed():
+def test_a_kind_has_a_status_and_a_code_that_can_be_narrowed() -> None:
     plain = Conflict("Not now.")
     named = Conflict("Not now.", code="last_owner", attr="user", extra={"left": 1})
 
@@ -12,7 +12,7 @@ def test_a_kind_has_a_status_and_a_code_that_can_be_narrowed():
     assert str(named) == "Not now."
 
 
-def test_a_subclass_sets_its_own_code():
+def test_a_subclass_sets_its_own_code() -> None:
     class Opaque(InvalidInput):
         code = "opaque"
 
@@ -20,6 +20,6 @@ def test_a_subclass_sets_its_own_code():
     assert Opaque("No.").status == 400
 
 
-def test_limits_and_outages_say_when_to_come_back():
+def test_limits_and_outages_say_when_to_come_back() -> None:
     assert TooMany("Slow.", retry_after_seconds=30).retry_after_seconds == 30
     assert Unavailable("Down.").retry_after_seconds > 0

@@ -10,14 +10,14 @@ from config.lib import redis
 DOWN = "redis://127.0.0.1:1/0"
 
 
-def test_alive_needs_nothing(client: Client, settings: Settings):
+def test_alive_needs_nothing(client: Client, settings: Settings) -> None:
     settings.REDIS_URL = DOWN
 
     assert client.get("/health/live").json() == {"status": "ok"}
 
 
 @pytest.mark.django_db
-def test_ready_with_everything_up(client: Client, settings: Settings):
+def test_ready_with_everything_up(client: Client, settings: Settings) -> None:
     settings.HEALTH_MIN_FREE_BYTES = 0
     redis.client().set(redis.key("worker", "heartbeat"), "1")
 
@@ -29,7 +29,7 @@ def test_ready_with_everything_up(client: Client, settings: Settings):
 
 
 @pytest.mark.django_db
-def test_a_check_that_fails_is_named(client: Client, settings: Settings):
+def test_a_check_that_fails_is_named(client: Client, settings: Settings) -> None:
     settings.HEALTH_MIN_FREE_BYTES = 2**62
 
     response = client.get("/health/ready")
@@ -42,7 +42,7 @@ def test_a_check_that_fails_is_named(client: Client, settings: Settings):
 
 
 @pytest.mark.django_db
-def test_redis_down_is_not_ready_and_tells_no_addresses(client: Client, settings: Settings):
+def test_redis_down_is_not_ready_and_tells_no_addresses(client: Client, settings: Settings) -> None:
     settings.REDIS_URL = DOWN
 
     response = client.get("/health/ready")
@@ -52,13 +52,13 @@ def test_redis_down_is_not_ready_and_tells_no_addresses(client: Client, settings
     assert b"127.0.0.1" not in response.content
 
 
-def test_a_worker_leaves_a_heartbeat():
+def test_a_worker_leaves_a_heartbeat() -> None:
     record_heartbeat()
 
     assert redis.client().ttl(redis.key("worker", "heartbeat")) > 0
 
 
-def test_metrics_are_for_neighbours(client: Client):
+def test_metrics_are_for_neighbours(client: Client) -> None:
     response = client.get("/metrics")
 
     assert response.status_code == 200
@@ -71,7 +71,7 @@ def test_metrics_are_for_neighbours(client: Client):
 )
 def test_metrics_are_not_public(
     client: Client, settings: Settings, address: str, headers: dict[str, str]
-):
+) -> None:
     settings.METRICS_TOKEN = "scrape"
 
     assert client.get("/metrics", headers=headers, REMOTE_ADDR=address).status_code == 404

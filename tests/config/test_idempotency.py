@@ -41,7 +41,7 @@ def code_of(response: Any) -> str:
     return str(response.json()["errors"][0]["code"])
 
 
-def test_the_first_answer_is_replayed(alice: APIClient):
+def test_the_first_answer_is_replayed(alice: APIClient) -> None:
     first, second = post(alice, name="new"), post(alice, name="new")
 
     assert (first.status_code, second.status_code) == (201, 201)
@@ -51,7 +51,7 @@ def test_the_first_answer_is_replayed(alice: APIClient):
     assert made() == 1
 
 
-def test_a_key_belongs_to_one_request(alice: APIClient):
+def test_a_key_belongs_to_one_request(alice: APIClient) -> None:
     post(alice, name="new")
 
     other_body = post(alice, name="new2")
@@ -62,14 +62,14 @@ def test_a_key_belongs_to_one_request(alice: APIClient):
     assert made() == 1
 
 
-def test_the_order_of_fields_does_not_matter(alice: APIClient):
+def test_the_order_of_fields_does_not_matter(alice: APIClient) -> None:
     alice.post("/api/echo", {"name": "a", "count": 1}, HTTP_IDEMPOTENCY_KEY="k")
     again = alice.post("/api/echo", {"count": 1, "name": "a"}, HTTP_IDEMPOTENCY_KEY="k")
 
     assert again["Idempotency-Replayed"] == "true"
 
 
-def test_callers_do_not_share_keys(cast: Cast, alice: APIClient):
+def test_callers_do_not_share_keys(cast: Cast, alice: APIClient) -> None:
     post(alice, name="new")
     bob = post(client_of(cast.bob, cast.business), name="new-2")
 
@@ -77,7 +77,7 @@ def test_callers_do_not_share_keys(cast: Cast, alice: APIClient):
     assert made() == 2
 
 
-def test_a_refusal_is_kept_but_its_effects_are_not(alice: APIClient):
+def test_a_refusal_is_kept_but_its_effects_are_not(alice: APIClient) -> None:
     first = post(alice, name="new", then="conflict")
     second = post(alice, name="new", then="conflict")
 
@@ -88,7 +88,7 @@ def test_a_refusal_is_kept_but_its_effects_are_not(alice: APIClient):
 
 
 @pytest.mark.parametrize(("then", "status"), [("unavailable", 503), ("bug", 500)])
-def test_an_outage_is_not_kept(alice: APIClient, then: str, status: int):
+def test_an_outage_is_not_kept(alice: APIClient, then: str, status: int) -> None:
     assert post(alice, name="new", then=then).status_code == status
     assert not IdempotencyRecord.objects.exists()
     assert made() == 0
@@ -98,7 +98,7 @@ def test_an_outage_is_not_kept(alice: APIClient, then: str, status: int):
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "é", "a\tb"])
-def test_a_bad_key_is_refused(alice: APIClient, key: str):
+def test_a_bad_key_is_refused(alice: APIClient, key: str) -> None:
     response = post(alice, key=key, name="new")
 
     assert response.status_code == 400
@@ -106,11 +106,11 @@ def test_a_bad_key_is_refused(alice: APIClient, key: str):
     assert made() == 0
 
 
-def test_the_longest_key_is_taken(alice: APIClient):
+def test_the_longest_key_is_taken(alice: APIClient) -> None:
     assert post(alice, key="x" * 255, name="new").status_code == 201
 
 
-def test_an_answer_is_forgotten_after_a_day(alice: APIClient):
+def test_an_answer_is_forgotten_after_a_day(alice: APIClient) -> None:
     post(alice, name="new")
     IdempotencyRecord.objects.update(created_at=F("created_at") - timedelta(hours=25))
 
@@ -119,7 +119,7 @@ def test_an_answer_is_forgotten_after_a_day(alice: APIClient):
     assert IdempotencyRecord.objects.count() == 1
 
 
-def test_without_a_key_every_post_counts(alice: APIClient):
+def test_without_a_key_every_post_counts(alice: APIClient) -> None:
     alice.post("/api/businesses", {"name": "new-1"})
     alice.post("/api/businesses", {"name": "new-2"})
 
@@ -127,7 +127,7 @@ def test_without_a_key_every_post_counts(alice: APIClient):
     assert not IdempotencyRecord.objects.exists()
 
 
-def test_files_are_part_of_the_request(alice: APIClient):
+def test_files_are_part_of_the_request(alice: APIClient) -> None:
     def upload(content: bytes) -> Any:
         file = SimpleUploadedFile("a.txt", content)
         return alice.post(
@@ -140,7 +140,7 @@ def test_files_are_part_of_the_request(alice: APIClient):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_second_of_two_at_once_is_told_to_wait(cast: Cast, alice: APIClient):
+def test_the_second_of_two_at_once_is_told_to_wait(cast: Cast, alice: APIClient) -> None:
     slot = idempotency.Slot(cast.business.pk, f"user:{cast.alice.pk}", "k-1")
     held, done = threading.Event(), threading.Event()
 

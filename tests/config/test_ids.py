@@ -15,7 +15,7 @@ INSTANTS = st.integers(0, 253_000_000_000_000).map(
 )
 
 
-def test_new_ids_are_version_seven_and_ascend():
+def test_new_ids_are_version_seven_and_ascend() -> None:
     made = ids.new_ids(2000)
 
     assert made == sorted(made)
@@ -24,13 +24,13 @@ def test_new_ids_are_version_seven_and_ascend():
     assert type(made[0]) is uuid.UUID
 
 
-def test_an_id_tells_its_time():
+def test_an_id_tells_its_time() -> None:
     before = datetime.now(UTC) - timedelta(milliseconds=1)
 
     assert before <= ids.time_of(ids.new_id()) <= datetime.now(UTC)
 
 
-def test_the_floor_is_the_smallest_id_of_its_millisecond():
+def test_the_floor_is_the_smallest_id_of_its_millisecond() -> None:
     floor = ids.floor_of(NOW)
 
     assert floor.version == 7
@@ -40,7 +40,7 @@ def test_the_floor_is_the_smallest_id_of_its_millisecond():
 
 
 @given(at=INSTANTS, parts=st.lists(st.text()))
-def test_the_same_facts_give_the_same_id(at: datetime, parts: list[str]):
+def test_the_same_facts_give_the_same_id(at: datetime, parts: list[str]) -> None:
     made = ids.derived_id(at, *parts)
 
     assert made == ids.derived_id(at.astimezone(timezone(timedelta(hours=5))), *parts)
@@ -49,11 +49,11 @@ def test_the_same_facts_give_the_same_id(at: datetime, parts: list[str]):
     assert ids.time_of(made) == at
 
 
-def test_parts_are_not_run_together():
+def test_parts_are_not_run_together() -> None:
     assert ids.derived_id(NOW, "ab", "c") != ids.derived_id(NOW, "a", "bc")
     assert ids.derived_id(NOW, "a") != ids.derived_id(NOW, "a", "")
 
 
-def test_a_naive_time_is_refused():
+def test_a_naive_time_is_refused() -> None:
     with pytest.raises(ValueError, match="aware"):
         ids.floor_of(datetime(2026, 11, 20))  # noqa: DTZ001  # what is refused

@@ -7,7 +7,7 @@ from config.lib.locks import single_flight
 from config.lib.redis import key
 
 
-def test_only_one_holds_a_lock_and_it_is_given_back():
+def test_only_one_holds_a_lock_and_it_is_given_back() -> None:
     with single_flight("sweep", ttl_seconds=60) as first:
         with single_flight("sweep", ttl_seconds=60) as second:
             assert (first, second) == (True, False)
@@ -18,19 +18,19 @@ def test_only_one_holds_a_lock_and_it_is_given_back():
         assert later is True
 
 
-def test_a_lock_that_ran_out_is_not_taken_from_the_next_holder(redis_server: "redis.Redis"):
+def test_a_lock_that_ran_out_is_not_taken_from_the_next_holder(redis_server: "redis.Redis") -> None:
     with single_flight("sweep", ttl_seconds=60):
         redis_server.set(key("lock", "sweep"), "someone else")
 
     assert redis_server.get(key("lock", "sweep")) == b"someone else"
 
 
-def test_a_lock_ends_by_itself(redis_server: "redis.Redis"):
+def test_a_lock_ends_by_itself(redis_server: "redis.Redis") -> None:
     with single_flight("sweep", ttl_seconds=60):
         assert 0 < redis_server.ttl(key("lock", "sweep")) <= 60
 
 
-def test_redis_down_lets_the_work_run(settings: Settings):
+def test_redis_down_lets_the_work_run(settings: Settings) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
 
     with single_flight("sweep", ttl_seconds=60) as held:

@@ -47,7 +47,7 @@ def last(lines: io.StringIO) -> dict[str, Any]:
         "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyIjoxfQ.c2lnbmF0dXJl",
     ],
 )
-def test_people_and_secrets_are_cut_out_of_text(text: str):
+def test_people_and_secrets_are_cut_out_of_text(text: str) -> None:
     cut = redact_text(text)
 
     assert "[redacted]" in cut
@@ -65,11 +65,11 @@ def test_people_and_secrets_are_cut_out_of_text(text: str):
         "GET /api/whatsapp/messages/01936d2e-7c3f-7abc-8def-012345678901",
     ],
 )
-def test_ids_and_times_stay(text: str):
+def test_ids_and_times_stay(text: str) -> None:
     assert redact_text(text) == text
 
 
-def test_fields_that_hold_content_are_cut_whatever_they_hold(lines: io.StringIO):
+def test_fields_that_hold_content_are_cut_whatever_they_hold(lines: io.StringIO) -> None:
     structlog.get_logger("test").info(
         "sent",
         text="hello",
@@ -87,7 +87,7 @@ def test_fields_that_hold_content_are_cut_whatever_they_hold(lines: io.StringIO)
     assert line["message_id"] == "01936d2e-7c3f-7abc-8def-0123456789ab"
 
 
-def test_the_standard_library_logs_through_the_same_pipe(lines: io.StringIO):
+def test_the_standard_library_logs_through_the_same_pipe(lines: io.StringIO) -> None:
     with structlog.contextvars.bound_contextvars(request_id="req-1"):
         logging.getLogger("django.request").warning("Not found: %s", "/x/+5511987654321")
 
@@ -100,7 +100,7 @@ def test_the_standard_library_logs_through_the_same_pipe(lines: io.StringIO):
     )
 
 
-def test_a_traceback_is_cleaned_too(lines: io.StringIO):
+def test_a_traceback_is_cleaned_too(lines: io.StringIO) -> None:
     try:
         raise ValueError("cannot send to +5511987654321")
     except ValueError:
@@ -110,21 +110,21 @@ def test_a_traceback_is_cleaned_too(lines: io.StringIO):
     assert "ValueError" in last(lines)["exception"]
 
 
-def test_a_request_id_is_accepted_when_it_is_safe():
+def test_a_request_id_is_accepted_when_it_is_safe() -> None:
     assert accepted_request_id("abc-123") == "abc-123"
     for unsafe in ("", "a b", "x" * 129, "a\nb", "é"):
         assert accepted_request_id(unsafe) != unsafe
         assert len(accepted_request_id(unsafe)) == 36
 
 
-def test_every_response_names_its_request(client: Client):
+def test_every_response_names_its_request(client: Client) -> None:
     assert client.get("/health/live", headers={"X-Request-Id": "mine"})["X-Request-Id"] == "mine"
     assert (
         len(client.get("/health/live", headers={"X-Request-Id": "not mine"})["X-Request-Id"]) == 36
     )
 
 
-def test_sentry_learns_nothing_about_people():
+def test_sentry_learns_nothing_about_people() -> None:
     event = {
         "user": {"id": 1, "ip_address": "1.2.3.4"},
         "request": {"method": "POST", "url": "/x/+5511987654321", "data": "x", "headers": {}},

@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, migrations, models
@@ -22,12 +23,12 @@ NAMES = [f"{TABLE}_y2031m11", f"{TABLE}_y2031m12", f"{TABLE}_y2032m01"]
 pytestmark = pytest.mark.django_db
 
 
-def test_the_coming_months_are_made_once():
+def test_the_coming_months_are_made_once() -> None:
     assert ensure_partitions(table=TABLE, now=FAR, months_ahead=2) == NAMES
     assert ensure_partitions(table=TABLE, now=FAR, months_ahead=2) == []
 
 
-def test_a_row_goes_to_the_partition_of_its_month():
+def test_a_row_goes_to_the_partition_of_its_month() -> None:
     ensure_partitions(table=TABLE, now=FAR, months_ahead=1)
     first = insert(datetime(2031, 11, 1, tzinfo=UTC))
     last = insert(datetime(2031, 11, 30, 23, 59, 59, 999000, tzinfo=UTC))
@@ -37,7 +38,7 @@ def test_a_row_goes_to_the_partition_of_its_month():
     assert partition_of(next_month) == NAMES[1]
 
 
-def test_rows_waiting_in_the_default_partition_are_moved():
+def test_rows_waiting_in_the_default_partition_are_moved() -> None:
     waiting = insert(FAR)
     other = insert(datetime(2033, 5, 5, tzinfo=UTC))
     assert partition_of(waiting) == f"{TABLE}_default"
@@ -48,7 +49,7 @@ def test_rows_waiting_in_the_default_partition_are_moved():
     assert partition_of(other) == f"{TABLE}_default"
 
 
-def test_new_partitions_have_the_fill_factor_and_the_indexes_of_the_old():
+def test_new_partitions_have_the_fill_factor_and_the_indexes_of_the_old() -> None:
     ensure_partitions(table="messaging_message", now=FAR, months_ahead=0)
 
     options = one("SELECT reloptions FROM pg_class WHERE relname = 'messaging_message_y2031m11'")
@@ -73,18 +74,18 @@ def test_new_partitions_have_the_fill_factor_and_the_indexes_of_the_old():
 )
 def test_the_function_makes_nothing_but_months_of_known_tables(
     table: str, name: str, start: str, end: str
-):
+) -> None:
     bounds = [ids.floor_of(datetime.fromisoformat(f"{day}T00:00+00:00")) for day in (start, end)]
 
     with connection.cursor() as cursor, pytest.raises(DatabaseError):
         cursor.execute("SELECT switchboard_make_partition(%s, %s, %s, %s)", [table, name, *bounds])
 
 
-def test_the_application_role_owns_no_table():
+def test_the_application_role_owns_no_table() -> None:
     assert one("SELECT count(*) FROM pg_tables WHERE tableowner = current_user") == 0
 
 
-def test_to_the_state_it_is_an_ordinary_model():
+def test_to_the_state_it_is_an_ordinary_model() -> None:
     plain = migrations.CreateModel("Note", fields=FIELDS)
     partitioned = CreatePartitionedModel("Note", fields=FIELDS, fillfactor=85)
     states = []
@@ -97,7 +98,7 @@ def test_to_the_state_it_is_an_ordinary_model():
     assert isinstance(states[1], ModelState)
 
 
-def test_operations_can_be_written_to_a_file():
+def test_operations_can_be_written_to_a_file() -> None:
     text, imports = OperationWriter(
         CreatePartitionedModel("Note", fields=FIELDS, fillfactor=85), indentation=0
     ).serialize()
@@ -108,7 +109,9 @@ def test_operations_can_be_written_to_a_file():
     assert "'a'" in text
 
 
-FIELDS = [("id", models.UUIDField(primary_key=True, default=ids.new_id))]
+FIELDS: list[tuple[str, models.Field[Any, Any]]] = [
+    ("id", models.UUIDField(primary_key=True, default=ids.new_id))
+]
 
 
 def insert(at: datetime) -> uuid.UUID:
@@ -125,7 +128,7 @@ def partition_of(id_: uuid.UUID) -> str:
     return str(one(f"SELECT tableoid::regclass::text FROM {TABLE} WHERE id = %s", id_))  # noqa: S608  # a constant
 
 
-def one(query: str, *parameters: object) -> object:
+def one(query: str, *parameters: Any) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(query, parameters)
         return cursor.fetchone()[0]

@@ -1,5 +1,6 @@
 """Serializer fields every app uses: numbers of phones, instants."""
 
+from collections.abc import Mapping
 from datetime import UTC
 from typing import Any
 
@@ -57,7 +58,7 @@ class Instant(serializers.DateTimeField):
         super().__init__(**kwargs)
 
 
-def region_of(context: dict[str, Any]) -> str | None:
+def region_of(context: Mapping[str, Any]) -> str | None:
     """Return the country of the business a serializer works for, if there is one."""
     access = getattr(context.get("request"), "access", None)
     region: str | None = getattr(getattr(access, "business", None), "region", None)

@@ -22,7 +22,7 @@ class UnknownFilter(InvalidInput):
         super().__init__(f"There is no such filter. Known filters: {allowed}.", attr=name)
 
 
-class StrictFilterSet(filters.FilterSet):
+class StrictFilterSet(filters.FilterSet):  # type: ignore[misc]  # no types upstream
     """Base of every filter set."""
 
     def known_params(self) -> set[str]:
@@ -35,7 +35,7 @@ class StrictFilterSet(filters.FilterSet):
         return names
 
 
-class StrictFilterBackend(filters.DjangoFilterBackend):
+class StrictFilterBackend(filters.DjangoFilterBackend):  # type: ignore[misc]  # as above
     """Refuses unknown query parameters, then filters.
 
     A view adds parameters it reads itself in `query_params = ("tz", ...)`.

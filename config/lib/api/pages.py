@@ -37,7 +37,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if not _is_api(request):
         return defaults.server_error(request)
     error = sys.exc_info()[1]
-    return _answer((error and errors.known(error)) or exceptions.APIException("Server Error (500)"))
+    known = errors.known(error) if error else None
+    return _answer(known or exceptions.APIException("Server Error (500)"))
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError as InvalidValue
-from django.db.models import Model, QuerySet
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
@@ -35,8 +34,8 @@ class CursorPage(CursorPagination):
         return int(given)
 
     def paginate_queryset(
-        self, queryset: QuerySet[Any, Any], request: Request, view: APIView | None = None
-    ) -> list[Model] | None:
+        self, queryset: Any, request: Request, view: APIView | None = None
+    ) -> list[Any] | None:
         """Return the rows of the page; raises InvalidInput for a cursor we never gave out."""
         try:
             return super().paginate_queryset(queryset, request, view)

@@ -14,7 +14,7 @@ _ONLY_FOR = {
 }
 
 
-class Schema(AutoSchema):  # type: ignore[misc]  # the package has no types
+class Schema(AutoSchema):
     """Documents errors, idempotency, the business header and the permission needed."""
 
     def _should_add_error_response(self, responses: dict[str, Any], status_code: str) -> bool:
@@ -22,7 +22,7 @@ class Schema(AutoSchema):  # type: ignore[misc]  # the package has no types
             return False
         return bool(super()._should_add_error_response(responses, status_code))
 
-    def get_override_parameters(self) -> list[OpenApiParameter]:
+    def get_override_parameters(self) -> list[Any]:
         """Add the headers every view of ours reads."""
         parameters = list(super().get_override_parameters())
         needed = permissions.declared(self.view, self.method)
@@ -32,7 +32,7 @@ class Schema(AutoSchema):  # type: ignore[misc]  # the package has no types
             parameters.append(_IDEMPOTENCY_KEY)
         return parameters
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]  # as drf-spectacular has it
         """Say which permission the operation needs."""
         text = str(super().get_description() or "")
         needed = permissions.declared(self.view, self.method)

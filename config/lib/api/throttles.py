@@ -25,6 +25,10 @@ logger = structlog.get_logger(__name__)
 class WindowThrottle(SimpleRateThrottle):
     """Counts requests in this window and, in proportion, the last one."""
 
+    num_requests: int | None
+    duration: int | None
+    _wait: float = 1.0
+
     def allow_request(self, request: Request, view: APIView) -> bool:
         """Count the request and say whether it is within the rate."""
         key = self.get_cache_key(request, view)
