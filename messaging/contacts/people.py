@@ -59,7 +59,8 @@ class MissingAddress(InvalidInput):
 class Person:
     """What a webhook or a caller says about somebody; at least one address is needed.
 
-    `phone` is E.164 with "+"; `wa_id` Meta's digits without. `name` fills an empty name only.
+    `phone` is E.164 with "+"; `wa_id` Meta's digits without. `name` fills an empty name only;
+    `language` and `attributes` are for a contact that is made anew.
     """
 
     phone: str = ""
@@ -67,6 +68,8 @@ class Person:
     bsuid: str = ""
     name: str = ""
     username: str = ""
+    language: str = ""
+    attributes: Mapping[str, str] | None = None
 
     @property
     def number(self) -> str:
@@ -345,6 +348,8 @@ def _new_contact(fact: _Fact, business_id: UUID) -> Contact:
         bsuid=fact.bsuid,
         wa_id=person.wa_id,
         username=person.username[:80],
+        language=person.language,
+        attributes=dict(person.attributes or {}),
         country=country_of(phone or person.bsuid),
     )
 

@@ -1,0 +1,220 @@
+"""Bring a file of contacts in: look at it, judge every row, write it page by page.
+
+    create > run (preview) > configure, again and again > commit > run (pages) > done
+
+Nothing is written about anybody before `commit`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
+from itertools import islice
+from pathlib import PurePath
+from typing import IO, Any
+from uuid import UUID
+
+from django.core.files import File
+from django.db import transaction
+
+from accounts import tenancy
+from accounts.models import Business, User
+from compliance import audit
+from config.lib import storage
+from config.lib.errors import Conflict
+from config.lib.ids import new_id
+from messaging.contacts import columns, lists, readers
+from messaging.contacts.choices import Choices
+from messaging.contacts.importing import PREVIEW_ROWS, enqueue, locked, resume_stalled, run
+from messaging.contacts.models import ContactImport
+from messaging.contacts.readers import UnreadableFile
+
+__all__ = [
+    "NotReady",
+    "commit",
+    "configure",
+    "create",
+    "discard",
+    "open_refused",
+    "resume_stalled",
+    "run",
+]
+
+Status = ContactImport.Status
+
+
+class NotReady(Conflict):
+    """The import is not in a state that allows this."""
+
+    code = "import_not_ready"
+
+
+def create(
+    *,
+    file: IO[bytes],
+    filename: str,
+    by: User | None,
+    choices: Mapping[str, Any] | None = None,
+    now: datetime,
+) -> ContactImport:
+    """Keep the file, find out how it is written, guess its columns, and order a preview.
+
+    Raises `UnreadableFile`, or `InvalidInput` for a choice that cannot be. Writes to the media
+    storage.
+    """
+    sha256 = _checksum(file)
+    made = ContactImport(
+        id=new_id(),
+        business_id=tenancy.current_id(),
+        filename=PurePath(filename.replace("\\", "/")).name.replace("\x00", "")[-200:] or "file",
+        sha256=sha256,
+        created_by=by,
+        progress_at=now,
+    )
+    found = Choices(dialect=readers.detect(file))
+    first, sample = _look(file, found)
+    found = Choices(dialect=found.dialect, has_header=columns.has_header(first))
+    _describe(made, found.changed(choices or {}), first, sample)
+    file.seek(0)
+    made.file = storage.media().save(
+        f"imports/{made.business_id}/{made.pk}.{found.dialect.kind}", File(file)
+    )
+    made.save(force_insert=True)
+    enqueue(made)
+    return made
+
+
+def configure(
+    contact_import: ContactImport,
+    *,
+    mapping: Mapping[str, object] | None = None,
+    changes: Mapping[str, Any] | None = None,
+    now: datetime,
+) -> ContactImport:
+    """Correct what columns mean or how the file is read, and order a new preview.
+
+    Raises `NotReady` once the import has begun, `InvalidInput` naming column or option.
+    """
+    with transaction.atomic():
+        held = locked(contact_import.pk)
+        if held.status not in {Status.UPLOADED, Status.PREVIEWING, Status.READY}:
+            raise NotReady("The import has begun; it can no longer be changed.")
+        before = Choices.of(held.options)
+        choices = before.changed(changes or {})
+        if choices.has_header != before.has_header or choices.region != before.region:
+            with storage.media().open(held.file) as file:
+                _describe(held, choices, *_look(file, choices))
+        if mapping is not None:
+            held.mapping = columns.checked(mapping, held.columns)
+        held.options = {**choices.as_json(), "revision": choices.revision + 1, "resumes": 0}
+        _start(held, Status.UPLOADED, now)
+        _drop_refused(held)
+        held.rows_total, held.sample, held.refused_file = 0, [], ""
+        held.save()
+        enqueue(held)
+    return held
+
+
+def commit(contact_import: ContactImport, *, by: User | None, now: datetime) -> ContactImport:
+    """Begin to write: makes the list, then works in the background.
+
+    Raises `NotReady` before the preview is through, `InvalidInput` when no column holds an
+    address. Asking again while it runs or after it is done changes nothing.
+    """
+    with transaction.atomic():
+        held = locked(contact_import.pk)
+        if held.status in {Status.IMPORTING, Status.DONE}:
+            return held
+        if held.status != Status.READY:
+            raise NotReady("The file is still being read, or could not be read.")
+        columns.checked(held.mapping, held.columns)
+        choices = Choices.of(held.options)
+        held.list = lists.find_or_create(name=choices.list_name or _list_name(held))
+        _start(held, Status.IMPORTING, now)
+        held.save()
+        audit.record(
+            action="contacts.import_started",
+            resource="contact_import",
+            resource_id=str(held.pk),
+            details={"file": held.filename, "rows": held.rows_total, "sha256": held.sha256},
+            actor=by,
+        )
+        enqueue(held)
+    return held
+
+
+def discard(contact_import: ContactImport) -> None:
+    """Delete an import that wrote nothing, with its files. Raises `NotReady` for others."""
+    if contact_import.status in {Status.IMPORTING, Status.DONE}:
+        raise NotReady("The import has written contacts; its record stays as evidence.")
+    kept = storage.media()
+    for path in (contact_import.file, contact_import.refused_file):
+        if path:
+            kept.delete(path)
+    contact_import.delete()
+
+
+def open_refused(contact_import: ContactImport) -> IO[bytes]:
+    """Open the CSV file of refused rows. Raises `NotReady` when there is none."""
+    if not contact_import.refused_file:
+        raise NotReady("There is no file of refused rows: none was refused, or not yet.")
+    opened: IO[bytes] = storage.media().open(contact_import.refused_file)
+    return opened
+
+
+def _drop_refused(held: ContactImport) -> None:
+    if held.refused_file:
+        transaction.on_commit(partial(storage.media().delete, held.refused_file))
+
+
+def _look(file: IO[bytes], choices: Choices) -> tuple[list[str], list[list[str]]]:
+    """Return the first row and the rows a guess is made from."""
+    with readers.rows(file, choices.dialect) as source:
+        taken = [cells for _, cells in islice(source, PREVIEW_ROWS + 1)]
+    if not taken:
+        raise UnreadableFile("The file has no rows.")
+    return taken[0], taken
+
+
+def _describe(
+    held: ContactImport, choices: Choices, first: list[str], taken: list[list[str]]
+) -> None:
+    """Name the columns and guess what they mean."""
+    body = taken[1:] if choices.has_header else taken
+    width = max(len(cells) for cells in taken)
+    header = first if choices.has_header else []
+    held.columns = columns.names([*header, *[""] * (width - len(header))])
+    region = choices.region or _business_region(held.business_id)
+    held.mapping = columns.guess(held.columns, body, region=region or None)
+    held.options = choices.as_json()
+
+
+def _business_region(business_id: UUID) -> str:
+    return Business.objects.values_list("region", flat=True).get(pk=business_id)
+
+
+def _start(held: ContactImport, status: ContactImport.Status, now: datetime) -> None:
+    held.status = status
+    held.progress_at = now
+    held.rows_done = held.created_count = held.updated_count = held.refused_count = 0
+    held.verdicts = {}
+    held.error = ""
+
+
+def _list_name(held: ContactImport) -> str:
+    return PurePath(held.filename).stem.strip()[:120] or "Import"
+
+
+def _checksum(file: IO[bytes]) -> str:
+    """Return the file's SHA-256; raises `UnreadableFile` when it is too large."""
+    digest, size = hashlib.sha256(), 0
+    file.seek(0)
+    while chunk := file.read(1 << 20):
+        size += len(chunk)
+        if size > readers.MAX_BYTES:
+            limit = readers.MAX_BYTES // (1 << 20)
+            raise UnreadableFile(f"The file is larger than {limit} MB.")
+        digest.update(chunk)
+    return digest.hexdigest()
