@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
-from config.lib.graph import GraphClient, GraphResponse, OutcomeUnknown
+from config.lib.graph import GraphClient, GraphResponse, OutcomeUnknown, segment
 
 FIELDS: Final = (
     "id,name,language,category,status,components,parameter_format,sub_category,quality_score,"
@@ -222,4 +222,4 @@ def _templates_of(waba_id: str) -> str:
 
 
 def _node(value: str) -> str:
-    return "/" + quote(value, safe="")
+    return "/" + segment(value)

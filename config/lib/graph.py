@@ -18,8 +18,10 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import aiohttp
 import orjson
@@ -265,6 +267,15 @@ class GraphClient:
         ):
             return
         raise UntrustedHost("The address is not one of Meta's.")
+
+
+@lru_cache(maxsize=4096)
+def segment(value: str) -> str:
+    """Quote an id as one segment of a path, so that no id can address another endpoint.
+
+    Dots alone would climb, however quoted; they become an id Meta does not know.
+    """
+    return quote(value, safe="") if value.strip(".") else "_"
 
 
 class UntrustedHost(GraphFailure):

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
-from urllib.parse import quote
 
 import aiohttp
 
@@ -78,7 +76,7 @@ class MetaClient:
         """Send one message. An answer without a message id leaves the outcome unknown."""
         with _named_errors():
             response = await self._graph.request(
-                "POST", f"/{_segment(phone_number_id)}/messages", token=token, json=body
+                "POST", f"/{graph.segment(phone_number_id)}/messages", token=token, json=body
             )
             return _accepted(response)
 
@@ -93,7 +91,7 @@ class MetaClient:
         }
         if typing:
             body["typing_indicator"] = {"type": "text"}
-        await self._call("POST", f"/{_segment(phone_number_id)}/messages", token, json=body)
+        await self._call("POST", f"/{graph.segment(phone_number_id)}/messages", token, json=body)
 
     async def upload_media(
         self, phone_number_id: str, token: str, *, content: bytes, mime_type: str, filename: str
@@ -106,7 +104,7 @@ class MetaClient:
         with _named_errors():
             response = await self._graph.request(
                 "POST",
-                f"/{_segment(phone_number_id)}/media",
+                f"/{graph.segment(phone_number_id)}/media",
                 token=token,
                 data=form,
                 timeouts=graph.TRANSFER_TIMEOUTS,
@@ -121,7 +119,7 @@ class MetaClient:
     ) -> MediaFile:
         """Ask where a file is. With `phone_number_id` it must belong to that number."""
         params = {"phone_number_id": phone_number_id} if phone_number_id else None
-        found = await self._call("GET", f"/{_segment(media_id)}", token, params=params)
+        found = await self._call("GET", f"/{graph.segment(media_id)}", token, params=params)
         return MediaFile(
             id=_text(found.get("id")) or media_id,
             url=_text(found.get("url")),
@@ -138,23 +136,23 @@ class MetaClient:
 
     async def delete_media(self, media_id: str, token: str) -> None:
         """Delete an uploaded file at Meta."""
-        await self._call("DELETE", f"/{_segment(media_id)}", token)
+        await self._call("DELETE", f"/{graph.segment(media_id)}", token)
 
     async def list_phone_numbers(self, waba_id: str, token: str) -> list[PhoneNumber]:
         """List every number of a WhatsApp account."""
-        path = f"/{_segment(waba_id)}/phone_numbers"
+        path = f"/{graph.segment(waba_id)}/phone_numbers"
         rows = await self._pages(path, token, {"fields": NUMBER_FIELDS})
         return [_phone_number(row) for row in rows]
 
     async def get_phone_number(self, phone_number_id: str, token: str) -> PhoneNumber:
         """Read one number."""
         params = {"fields": NUMBER_FIELDS}
-        path = f"/{_segment(phone_number_id)}"
+        path = f"/{graph.segment(phone_number_id)}"
         return _phone_number(await self._call("GET", path, token, params=params))
 
     async def list_subscribed_apps(self, waba_id: str, token: str) -> list[Mapping[str, Any]]:
         """List the apps that receive the account's webhooks."""
-        return await self._pages(f"/{_segment(waba_id)}/subscribed_apps", token, {})
+        return await self._pages(f"/{graph.segment(waba_id)}/subscribed_apps", token, {})
 
     async def subscribe_app(
         self, waba_id: str, token: str, *, callback_url: str = "", verify_token: str = ""
@@ -163,11 +161,11 @@ class MetaClient:
         body = {}
         if callback_url:
             body = {"override_callback_uri": callback_url, "verify_token": verify_token}
-        await self._call("POST", f"/{_segment(waba_id)}/subscribed_apps", token, json=body)
+        await self._call("POST", f"/{graph.segment(waba_id)}/subscribed_apps", token, json=body)
 
     async def unsubscribe_app(self, waba_id: str, token: str) -> None:
         """Stop the account's webhooks to our app."""
-        await self._call("DELETE", f"/{_segment(waba_id)}/subscribed_apps", token)
+        await self._call("DELETE", f"/{graph.segment(waba_id)}/subscribed_apps", token)
 
     async def _call(
         self,
@@ -273,10 +271,3 @@ def _text(value: object) -> str:
 def _size(value: object) -> int:
     text = _text(value)
     return int(text) if text.isdecimal() and text.isascii() else 0
-
-
-@lru_cache(maxsize=4096)
-def _segment(value: str) -> str:
-    """Quote an id for a path, so that no id can address another endpoint."""
-    quoted = quote(value, safe="")
-    return quoted.replace(".", "%2E") if quoted in {".", ".."} else quoted
