@@ -13,7 +13,13 @@ from messaging.conversations.models import Conversation
 from messaging.media.models import MediaFile
 from messaging.messages.models import CampaignTally, Message, MessageEvent
 from messaging.senders.models import Sender, SenderActivity, SenderEvent
-from messaging.sending.models import QueueItem, ScheduledMessage, UnknownMessage
+from messaging.sending.models import (
+    PortfolioRecipient,
+    QueueItem,
+    ScheduledMessage,
+    SenderUsage,
+    UnknownMessage,
+)
 from messaging.webhooks.models import DeadLetter, PendingEvent, RawEvent
 
 __all__ = [
@@ -31,12 +37,14 @@ __all__ = [
     "Message",
     "MessageEvent",
     "PendingEvent",
+    "PortfolioRecipient",
     "QueueItem",
     "RawEvent",
     "ScheduledMessage",
     "Sender",
     "SenderActivity",
     "SenderEvent",
+    "SenderUsage",
     "Tag",
     "UnknownMessage",
 ]

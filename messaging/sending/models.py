@@ -91,3 +91,42 @@ class UnknownMessage(models.Model):
 
     def __str__(self) -> str:
         return str(self.message_id)
+
+
+class SenderUsage(models.Model):
+    """Messages a sender sent in one hour (UTC): what the limits are rebuilt from without Redis."""
+
+    sender = models.ForeignKey(Sender, on_delete=models.CASCADE, related_name="+", db_index=False)
+    hour = models.DateTimeField()
+    sent = models.PositiveIntegerField(default=0)
+    last_sent_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["sender", "hour"], name="sender_usage_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.hour:%Y-%m-%d %H}: {self.sent}"
+
+
+class PortfolioRecipient(models.Model):
+    """A person a portfolio wrote to outside a service window, and when last.
+
+    Meta limits how many there may be in 24 hours. Kept only where the portfolio has a limit.
+    """
+
+    portfolio = models.CharField(max_length=40)
+    contact_id = models.UUIDField()
+    last_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["portfolio", "contact_id"], name="portfolio_recipient_once"
+            ),
+        ]
+        indexes = [models.Index(fields=["portfolio", "last_at"], name="portfolio_recipient_recent")]
+
+    def __str__(self) -> str:
+        return str(self.contact_id)

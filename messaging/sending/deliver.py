@@ -1,0 +1,237 @@
+"""The loop of one sender: claim, gate, throttle, send, record, until nothing is due.
+
+    claim     rows of the queue, leased; one a contact
+    gate      a verdict for each, in one query; refusals are recorded, the rest goes on
+    throttle  how many may leave now; the others go back with the time they become due
+    mark      in flight, in a transaction that an opt-out excludes
+    send      concurrently, no transaction open
+    record    whatever has been answered since the last round, in one transaction
+
+Several workers may run it for one sender at once: leases keep their rows apart and the throttle
+their sum within the limits.
+"""
+
+from __future__ import annotations
+
+import queue as threads
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import orjson
+import structlog
+from redis.exceptions import RedisError
+
+from accounts import tenancy
+from config.lib import loop
+from config.lib.ids import new_id
+from messaging.meta import errors, payloads
+from messaging.senders import connection
+from messaging.senders.models import Sender
+from messaging.sending import followups, gate, outcomes, queue, record, throttle
+from messaging.sending.gate import Candidate
+from messaging.sending.outcomes import Outcome
+
+logger = structlog.get_logger(__name__)
+
+Clock = Callable[[], datetime]
+
+# Requests of one loop under way at once; at 300 ms a request this carries 1,000 a second.
+IN_FLIGHT: Final = 320
+# Rows a round claims at most.
+BATCH: Final = 100
+# A round that is due this soon is waited for; a later one is left to the sweep.
+PATIENCE_SECONDS: Final = 2.0
+_GATHER_SECONDS: Final = 0.01
+
+
+def run(
+    sender_id: UUID, *, clock: Clock, seconds: float, priority: int = queue.CAMPAIGN
+) -> Counter[str]:
+    """Send what is due for a sender, for at most `seconds`; return outcomes by status.
+
+    The count `more` is set when work was left for another run.
+    """
+    sender = _sender(sender_id)
+    with tenancy.scope(sender.business_id):
+        return _Lane(sender, clock=clock, priority=priority).run(seconds)
+
+
+def _sender(sender_id: UUID) -> Sender:
+    found: Sender = Sender.across_businesses.select_related("account").get(pk=sender_id)
+    return found
+
+
+class _Lane:
+    """One run for one sender: what it holds, and what is under way."""
+
+    def __init__(self, sender: Sender, *, clock: Clock, priority: int) -> None:
+        self.sender = sender
+        self.clock = clock
+        self.priority = priority
+        self.owner = new_id()
+        self.rng = random.Random()  # noqa: S311  # jitter, not a secret
+        self.answered: threads.SimpleQueue[Outcome] = threads.SimpleQueue()
+        self.under_way = 0
+        self.counts: Counter[str] = Counter()
+
+    def run(self, seconds: float) -> Counter[str]:
+        until = self.clock() + timedelta(seconds=seconds)
+        wait = 0.0
+        while self.clock() < until:
+            if wait or self.under_way >= IN_FLIGHT - BATCH:
+                self._record(wait or PATIENCE_SECONDS)
+            else:
+                self._record(0)
+            next_wait = self._round()
+            if next_wait is None and not self.under_way:
+                break
+            wait = PATIENCE_SECONDS if next_wait is None else next_wait
+        else:
+            self.counts["more"] = 1
+        while self.under_way:
+            self._record(PATIENCE_SECONDS)
+        return self.counts
+
+    def _round(self) -> float | None:
+        """Send what may leave now; return seconds to the next round, None when nothing is due."""
+        now = self.clock()
+        self.sender = _sender(self.sender.pk)
+        if self.sender.is_paused_at(now) or self.sender.is_cooling_at(now):
+            return None
+        limit = min(BATCH, IN_FLIGHT - self.under_way, max(1, self.sender.rate_per_second // 10))
+        claimed = queue.claim(
+            sender_id=self.sender.pk, owner=self.owner, limit=limit, now=now, priority=self.priority
+        )
+        if not claimed:
+            return self._seconds_to_next_due(now)
+        candidates = self._judged([row.message_id for row in claimed], now)
+        leaving, wait = self._throttled(candidates, now)
+        self._send(leaving, now)
+        return wait
+
+    def _seconds_to_next_due(self, now: datetime) -> float | None:
+        due_at = queue.next_due_at(self.sender.pk)
+        if due_at is None or due_at > now + timedelta(seconds=PATIENCE_SECONDS):
+            return None
+        return max(0.02, (due_at - now).total_seconds())
+
+    def _judged(self, message_ids: Sequence[UUID], now: datetime) -> list[Candidate]:
+        """Return the candidates that may go on; settle the others."""
+        going, refused, held, settled = [], [], [], []
+        for candidate in gate.judge(message_ids, now=now):
+            match candidate.verdict:
+                case None:
+                    going.append(candidate)
+                case gate.HELD:
+                    held.append(candidate.message_id)
+                case gate.SETTLED:
+                    settled.append(candidate.message_id)
+                case _:
+                    refused.append(outcomes.skipped(candidate, at=now))
+        if held:
+            queue.hold(held)
+        if settled:
+            queue.drop(settled)
+        self._write(refused, now)
+        return going
+
+    def _throttled(
+        self, candidates: list[Candidate], now: datetime
+    ) -> tuple[list[Candidate], float]:
+        """Return who may leave now and the seconds until the sender's next token."""
+        if not candidates:
+            return [], 0.0
+        wishes = [throttle.Wish(one.contact_id, one.needs_unique) for one in candidates]
+        try:
+            answer = throttle.take(self.sender, wishes, now=now)
+        except RedisError:
+            logger.warning("throttle_unavailable", sender_id=str(self.sender.pk))
+            self._give_back(candidates, now + timedelta(seconds=1))
+            return [], 1.0
+        late: dict[datetime, list[Candidate]] = {}
+        for candidate, verdict in zip(candidates, answer.verdicts, strict=True):
+            if verdict != throttle.GO:
+                due = throttle.due_at(verdict, wait_seconds=answer.wait_seconds, now=now)
+                late.setdefault(due, []).append(candidate)
+        for due, group in late.items():
+            self._give_back(group, due)
+        pairs = zip(candidates, answer.verdicts, strict=True)
+        return [one for one, verdict in pairs if verdict == throttle.GO], answer.wait_seconds
+
+    def _give_back(self, candidates: Sequence[Candidate], due: datetime) -> None:
+        ids = [one.message_id for one in candidates]
+        queue.release(ids, owner=self.owner, not_before=due)
+
+    def _send(self, candidates: list[Candidate], now: datetime) -> None:
+        if not candidates:
+            return
+        leaving = queue.mark_leaving([one.message_id for one in candidates], owner=self.owner)
+        turned_away = [one for one in candidates if one.message_id not in leaving]
+        self._give_back(turned_away, now + timedelta(milliseconds=200))
+        phone_number_id, token = self.sender.phone_number_id, self.sender.account.access_token
+        for candidate in candidates:
+            if candidate.message_id in leaving:
+                self.under_way += 1
+                loop.submit(self._request(candidate, phone_number_id, token))
+
+    async def _request(self, candidate: Candidate, phone_number_id: str, token: str) -> None:
+        """Make one request and put its outcome where the loop finds it."""
+        try:
+            answer = await connection.client().send(phone_number_id, token, body_of(candidate))
+            outcome = outcomes.accepted(candidate, answer, at=self.clock())
+        except errors.SendError as error:
+            outcome = outcomes.refused(candidate, error, at=self.clock(), rng=self.rng)
+        except BaseException:
+            logger.exception("send_broke", message_id=str(candidate.message_id))
+            outcome = outcomes.broken(candidate, at=self.clock())
+        self.answered.put(outcome)
+
+    def _record(self, seconds: float) -> None:
+        """Write what was answered, waiting up to `seconds` for the first answer."""
+        if not self.under_way:
+            self._idle(seconds)
+            return
+        found: list[Outcome] = []
+        timeout = seconds
+        while len(found) < IN_FLIGHT:
+            try:
+                found.append(self.answered.get(timeout=timeout) if timeout else self._next())
+            except threads.Empty:
+                break
+            timeout = _GATHER_SECONDS if len(found) < self.under_way else 0
+        self.under_way -= len(found)
+        self._write(found, self.clock())
+        followups.act(found, sender=self.sender, now=self.clock())
+
+    def _next(self) -> Outcome:
+        return self.answered.get_nowait()
+
+    def _idle(self, seconds: float) -> None:
+        """Wait for tokens or for a row to become due."""
+        if seconds:
+            try:
+                self.answered.get(timeout=seconds)
+            except threads.Empty:
+                return
+
+    def _write(self, found: Sequence[Outcome], now: datetime) -> None:
+        claim = record.Claim(sender=self.sender, owner=self.owner)
+        self.counts += record.outcomes(found, claim=claim, now=now)
+
+
+def body_of(candidate: Candidate) -> bytes:
+    """Return the JSON body of a message, its id as callback data."""
+    return payloads.encode(
+        payloads.Outgoing(
+            type=candidate.type,
+            content=orjson.Fragment(candidate.content),
+            phone=candidate.phone,
+            bsuid=candidate.bsuid,
+            callback_data=str(candidate.message_id),
+            reply_to_wamid=candidate.reply_to_wamid,
+        )
+    )

@@ -1,0 +1,125 @@
+"""Messages whose outcome is unknown: what silence means, and what a person may decide.
+
+Meta has no idempotency key, so an unanswered request is never repeated blindly. A status that
+names the message settles it (`messages.status`). One that stays silent while statuses of later
+messages of its sender have come in for longer than the business's window was not accepted: it is
+queued again, once, if the business wants that for its category, else a person decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, Q
+
+from accounts import tenancy
+from accounts.models import Business
+from config.lib.errors import Conflict
+from messaging.messages import history, status
+from messaging.messages.models import Message
+from messaging.sending import queue, request
+from messaging.sending.models import UnknownMessage
+
+BATCH = 1000
+
+
+class NotUnknown(Conflict):
+    """The message has an outcome already."""
+
+    code = "not_unknown"
+
+
+def run(*, now: datetime) -> dict[str, int]:
+    """Look at every business's silent messages once; return counts."""
+    resent = undecided = 0
+    for business in _businesses():
+        with tenancy.scope(business), transaction.atomic():
+            for row in list(_silent(business, now)):
+                if _resend(row, business, now):
+                    resent += 1
+                else:
+                    undecided += 1
+    return {"resent": resent, "undecided": undecided}
+
+
+def resend(message: Message, *, now: datetime, by: object = "") -> None:
+    """Queue an unknown message again because a person asked for it. Raises `NotUnknown`."""
+    with transaction.atomic():
+        row = UnknownMessage.objects.select_for_update().filter(message_id=message.pk).first()
+        held: Message = Message.objects.select_for_update().get(pk=message.pk)
+        if held.status != Message.Status.UNKNOWN:
+            raise NotUnknown("The message has an outcome already.")
+        _queue_again(held, now=now, source="operator", detail=str(by))
+        if row is not None:
+            row.delete()
+
+
+def _businesses() -> Iterator[Business]:
+    waiting = UnknownMessage.objects.filter(needs_decision=False)
+    ids = waiting.values_list("business_id", flat=True).distinct()
+    yield from Business.objects.filter(pk__in=list(ids))
+
+
+def _silent(business: Business, now: datetime) -> list[UnknownMessage]:
+    """Return messages that would have had a status by now, had Meta taken them."""
+    window = timedelta(seconds=business.reconcile_after_seconds)
+    return list(
+        UnknownMessage.objects.select_for_update(of=("self",), skip_locked=True)
+        .filter(
+            Q(sender__activity__last_status_message_id__gt=F("message_id")),
+            business_id=business.pk,
+            needs_decision=False,
+            since__lt=now - window,
+            sender__activity__last_status_at__gt=F("since") + window,
+        )
+        .order_by("message_id")[:BATCH]
+    )
+
+
+def _resend(row: UnknownMessage, business: Business, now: datetime) -> bool:
+    """Queue the message again if the business wants that; else leave it to a person."""
+    message: Message | None = (
+        Message.objects.select_for_update().filter(pk=row.message_id, status="unknown").first()
+    )
+    if message is None:
+        row.delete()
+        return False
+    is_wanted = (
+        business.resend_unknown_marketing
+        if message.category == "marketing"
+        else business.resend_unknown_utility
+    )
+    if not is_wanted or _was_resent(row.message_id):
+        row.needs_decision = True
+        row.save(update_fields=["needs_decision"])
+        return False
+    _queue_again(message, now=now, source="sweep", detail="Not accepted by Meta; queued once more.")
+    row.delete()
+    return True
+
+
+def _was_resent(message_id: UUID) -> bool:
+    return history.of(message_id).filter(status="queued", source="sweep").exists()
+
+
+def _queue_again(message: Message, *, now: datetime, source: str, detail: str) -> None:
+    before, message.status = message.status, Message.Status.QUEUED
+    message.save(update_fields=["status"])
+    history.append(
+        [
+            history.Entry(
+                business_id=message.business_id,
+                message_id=message.pk,
+                status="queued",
+                source=source,
+                at=now,
+                detail=detail,
+            )
+        ]
+    )
+    priority = queue.CAMPAIGN if message.campaign_id else queue.SINGLE
+    request.enqueue([message], priority=priority, not_before=now)
+    status.announce([request.changed(message, before=before, now=now)])

@@ -1,0 +1,130 @@
+"""What time alone brings about: scheduled messages due, leases that ran out, senders to wake.
+
+Workers look at PostgreSQL; a wake-up only says "look now". So whatever is lost with Redis or a
+worker is found here, at the latest one beat later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from accounts import tenancy
+from messaging.messages import history, status
+from messaging.messages.models import Message
+from messaging.sending import queue, record, request
+from messaging.sending.models import QueueItem, ScheduledMessage
+
+BATCH = 1000
+
+
+def run(*, now: datetime) -> dict[str, int]:
+    """Do all of it once; return counts."""
+    return {
+        "released": release_expired(now=now),
+        "unknown": settle_expired(now=now),
+        "due": queue_scheduled(now=now),
+        "woken": wake_senders(now=now),
+    }
+
+
+def release_expired(*, now: datetime) -> int:
+    """Free rows whose worker died before their request left."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE messaging_queueitem SET lease_until = NULL, lease_owner = NULL "
+            "WHERE message_id IN (SELECT message_id FROM messaging_queueitem "
+            "WHERE lease_until < %s AND NOT is_in_flight FOR UPDATE SKIP LOCKED)",
+            [now],
+        )
+        return cursor.rowcount
+
+
+def settle_expired(*, now: datetime) -> int:
+    """Call messages unknown whose worker died after their request may have left."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM messaging_queueitem WHERE message_id IN (SELECT message_id "
+            "FROM messaging_queueitem WHERE lease_until < %s AND is_in_flight "
+            "ORDER BY message_id LIMIT %s FOR UPDATE SKIP LOCKED) "
+            "RETURNING business_id, sender_id, message_id",
+            [now, BATCH],
+        )
+        by_sender: dict[tuple[UUID, UUID], list[UUID]] = {}
+        for business_id, sender_id, message_id in cursor.fetchall():
+            by_sender.setdefault((business_id, sender_id), []).append(message_id)
+        for (business_id, sender_id), ids in sorted(by_sender.items()):
+            _call_unknown(ids, business_id=business_id, sender_id=sender_id, now=now)
+    return sum(map(len, by_sender.values()))
+
+
+def _call_unknown(
+    message_ids: Sequence[UUID], *, business_id: UUID, sender_id: UUID, now: datetime
+) -> None:
+    with tenancy.scope(business_id):
+        rows = Message.objects.select_for_update().filter(pk__in=message_ids).order_by("pk")
+        lost = [one for one in rows if one.status in {"sending", "queued"}]
+        for message in lost:
+            message.status = Message.Status.UNKNOWN
+            message.attempts += 1
+            message.error_reason = "outcome_unknown"
+            message.error_title = "The worker stopped before Meta's answer was stored."
+        fields = ["status", "attempts", "error_reason", "error_title"]
+        Message.objects.bulk_update(lost, fields)
+        ids = [message.pk for message in lost]
+        record.note_unknown(ids, business_id=business_id, sender_id=sender_id, now=now)
+        history.append([_entry(message, now) for message in lost])
+        status.announce([request.changed(one, before="queued", now=now) for one in lost])
+
+
+def _entry(message: Message, now: datetime) -> history.Entry:
+    return history.Entry(
+        business_id=message.business_id,
+        message_id=message.pk,
+        status="unknown",
+        source="sweep",
+        at=now,
+        detail=message.error_title,
+    )
+
+
+def queue_scheduled(*, now: datetime) -> int:
+    """Move single messages whose time has come to the queue."""
+    with transaction.atomic():
+        due = ScheduledMessage.objects.filter(due_at__lte=now).select_for_update(skip_locked=True)
+        by_business: dict[UUID, list[UUID]] = {}
+        for row in due.order_by("message_id")[:BATCH]:
+            by_business.setdefault(row.business_id, []).append(row.message_id)
+        for business_id, ids in by_business.items():
+            with tenancy.scope(business_id):
+                _queue(ids, now)
+        moved = [id_ for ids in by_business.values() for id_ in ids]
+        ScheduledMessage.objects.filter(message_id__in=moved).delete()
+    return len(moved)
+
+
+def _queue(message_ids: Sequence[UUID], now: datetime) -> None:
+    rows: Any = Message.objects.select_for_update().filter(
+        pk__in=message_ids, status=Message.Status.SCHEDULED
+    )
+    due = list(rows.order_by("pk"))
+    Message.objects.filter(pk__in=[one.pk for one in due]).update(status=Message.Status.QUEUED)
+    request.enqueue(due, priority=queue.SINGLE, not_before=now)
+    for message in due:
+        message.status = Message.Status.QUEUED
+    status.announce([request.changed(one, before="scheduled", now=now) for one in due])
+
+
+def wake_senders(*, now: datetime) -> int:
+    """Wake a worker for every sender that has a free row due."""
+    due = QueueItem.objects.filter(
+        is_held=False, lease_until__isnull=True, not_before__lte=now
+    ).values_list("sender_id", flat=True)
+    senders = set(due.distinct())
+    for sender_id in senders:
+        request.wake(sender_id)
+    return len(senders)
