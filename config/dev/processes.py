@@ -44,7 +44,7 @@ class StackError(Exception):
 
 def commands(*, port: int, sandbox_port: int) -> dict[str, list[str]]:
     """Return the command line of every process by name."""
-    celery = [sys.executable, "-m", "celery", "-A", "config"]
+    celery = [sys.executable, "-m", "celery", "--quiet", "-A", "config"]
     web = [sys.executable, "-m", "granian", "--interface", "asgi", "--host", LOOPBACK]
     web += ["--port", str(port), "--workers", str(WEB_WORKERS), "--log-level", "warning"]
     web += ["--workers-kill-timeout", "5"]
