@@ -6,8 +6,8 @@ callback data or recipient, so which messages suffer does not depend on timing o
 
 from collections import Counter
 from dataclasses import asdict, dataclass, field, fields
+from hashlib import blake2b
 from typing import Any
-from zlib import crc32
 
 from config.dev.sandbox.errors import Json
 
@@ -87,7 +87,8 @@ class Faults:
 
     def draw(self, fault: str, key: str) -> float:
         """Return a number from 0 to 1 that only the seed, the fault and the key decide."""
-        return crc32(f"{self.seed}:{fault}:{key}".encode()) / 0xFFFFFFFF
+        digest = blake2b(f"{self.seed}:{fault}:{key}".encode(), digest_size=6).digest()
+        return int.from_bytes(digest, "big") / (1 << 48)
 
     def strikes(self, fault: str, key: str) -> bool:
         """Tell whether the fault strikes this key."""

@@ -7,7 +7,8 @@ edge picks the handler. The one hot path, sending a message, is tried first.
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -118,25 +119,29 @@ def web_server(sandbox: Sandbox) -> web.Server:
     return web.Server(handler_for(sandbox), request_factory=make, access_log=None)
 
 
-async def serve(options: Options) -> None:
-    """Serve until the process is told to stop. Raises OSError when the port is taken."""
+@asynccontextmanager
+async def running(options: Options) -> AsyncIterator[Sandbox]:
+    """Run the sandbox inside this block. Raises OSError when the port is taken."""
     sandbox = build(options)
-    server = web_server(sandbox)
-    runner = web.ServerRunner(server)
+    runner = web.ServerRunner(web_server(sandbox))
     await runner.setup()
-    site = web.TCPSite(runner, options.host, options.port, backlog=1024)
     try:
-        await site.start()
+        await web.TCPSite(runner, options.host, options.port, backlog=1024).start()
         await sandbox.start()
-        port = runner.addresses[0][1]
-        sandbox.base_url = f"http://{options.host}:{port}"
+        sandbox.base_url = f"http://{options.host}:{runner.addresses[0][1]}"
+        yield sandbox
+    finally:
+        await sandbox.stop()
+        await runner.cleanup()
+
+
+async def serve(options: Options) -> None:
+    """Serve until the process is told to stop."""
+    async with running(options) as sandbox:
         if not options.quiet:
             target = "no webhooks (sink)" if options.sink else f"webhooks to {options.webhook_url}"
             print(f"sandbox: {sandbox.base_url}/  {target}", flush=True)
         await _until_told_to_stop()
-    finally:
-        await sandbox.stop()
-        await runner.cleanup()
 
 
 async def _until_told_to_stop() -> None:

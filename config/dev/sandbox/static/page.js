@@ -47,7 +47,7 @@ function personRow(person) {
   const mark = person.written ? null : ticks(person.status);
   if (mark) bottom.append(mark);
   if (person.status === "failed") bottom.append(element("span", "badge", "failed"));
-  bottom.append(element("span", "person-last", (person.written ? "You: " : "") + person.text.replace(/\s+/g, " ")));
+  bottom.append(element("span", "person-last", (person.written ? "You: " : "") + person.text.replace(/\s+/g, " ").replace(/[*_~`]/g, "")));
   words.append(top, element("span", "person-address", address(person)), bottom);
   row.append(avatar(element("span", "avatar"), person.name), words);
   row.addEventListener("click", () => open(person));
