@@ -85,7 +85,7 @@ def verify(*, secret: str, now: datetime) -> ApiKey:
     Works outside any scope: the key says which business it is of.
     """
     digests = crypto.keyed_hashes(secret)
-    key = (
+    key: ApiKey | None = (
         ApiKey.across_businesses.select_related("business").filter(digest__in=digests).first()
         if secret.startswith(MARK)
         else None

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote
 
 import structlog
-from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from accounts.access import Access
+from accounts.graph import client
 from accounts.models import WhatsAppAccount
 from accounts.signals import (
     AccessTokenRotated,
@@ -64,7 +63,7 @@ def connect(
     found = describe(waba_id=waba_id, access_token=access_token)
     try:
         with transaction.atomic():
-            account = WhatsAppAccount.objects.create(
+            account: WhatsAppAccount = WhatsAppAccount.objects.create(
                 business_id=current_id(),
                 name=name or str(found.get("name") or waba_id)[:120],
                 waba_id=waba_id,
@@ -117,9 +116,10 @@ def check_all(*, now: datetime) -> dict[str, int]:
     """Check the token of every account of every active business; return how many are what."""
     counts = dict.fromkeys(Health.values, 0)
     accounts = WhatsAppAccount.across_businesses.filter(business__status="active")
-    for account in accounts.exclude(access_token="").order_by("id"):
-        with scope(account.business_id):
-            counts[check(account=account, now=now)] += 1
+    for account in accounts.order_by("id"):
+        if account.access_token:
+            with scope(account.business_id):
+                counts[check(account=account, now=now)] += 1
     return counts
 
 
@@ -132,7 +132,7 @@ def note_refused(*, account: WhatsAppAccount, now: datetime) -> None:
 def reseal_all() -> int:
     """Encrypt every stored token again under the newest key; return how many."""
     resealed = 0
-    for account in WhatsAppAccount.across_businesses.exclude(access_token="").order_by("id"):
+    for account in WhatsAppAccount.across_businesses.order_by("id"):
         account.save(update_fields=["access_token"])
         resealed += 1
     logger.info("tokens_resealed", count=resealed, key=crypto.key_fingerprint())
@@ -145,7 +145,7 @@ def describe(*, waba_id: str, access_token: str) -> dict[str, Any]:
         raise TokenNotAccepted("This cannot be an access token.", attr="access_token")
     try:
         answer = loop.run(
-            _client().request(
+            client().request(
                 "GET",
                 f"/{quote(waba_id, safe='')}",
                 token=access_token,
@@ -184,8 +184,3 @@ def _note_health(
 def _portfolio_of(found: dict[str, Any]) -> str:
     owner = found.get("owner_business_info")
     return str(owner.get("id") or "")[:32] if isinstance(owner, dict) else ""
-
-
-@lru_cache(maxsize=1)
-def _client() -> graph.GraphClient:
-    return graph.GraphClient(settings.META_GRAPH_URL, settings.META_GRAPH_VERSION)

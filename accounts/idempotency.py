@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+from django.db.models import QuerySet
+
 from accounts.models import IdempotencyRecord
 from config.lib import crypto
 from config.lib.api.idempotency import KEPT, Slot, StoredResponse
@@ -17,9 +19,7 @@ class Store:
 
     def find(self, slot: Slot, *, since: datetime) -> StoredResponse | None:
         """Return the answer stored at or after `since`, or None."""
-        row = IdempotencyRecord.objects.filter(
-            business_id=slot.business_id, actor=slot.actor, key=slot.key, created_at__gte=since
-        ).first()
+        row = _rows(slot).filter(created_at__gte=since).first()
         if row is None or row.status is None or row.body is None:
             return None
         body = crypto.decrypt(bytes(row.body).decode()).encode()
@@ -27,17 +27,23 @@ class Store:
 
     def save(self, slot: Slot, response: StoredResponse, *, now: datetime) -> None:
         """Store the answer, replacing one that has expired."""
-        IdempotencyRecord.objects.update_or_create(
+        _rows(slot).delete()
+        IdempotencyRecord.objects.create(
             business_id=slot.business_id,
             actor=slot.actor,
             key=slot.key,
-            defaults={
-                "fingerprint": response.fingerprint,
-                "status": response.status,
-                "body": crypto.encrypt(response.body.decode()).encode(),
-                "created_at": now,
-            },
+            fingerprint=response.fingerprint,
+            status=response.status,
+            body=crypto.encrypt(response.body.decode()).encode(),
+            created_at=now,
         )
+
+
+def _rows(slot: Slot) -> QuerySet[IdempotencyRecord]:
+    rows = IdempotencyRecord.objects.filter(actor=slot.actor, key=slot.key)
+    if slot.business_id is None:
+        return rows.filter(business__isnull=True)
+    return rows.filter(business_id=slot.business_id)
 
 
 def forget_expired(*, now: datetime, batch: int = BATCH) -> int:

@@ -98,7 +98,7 @@ def refresh(*, token: str, now: datetime) -> Pair:
         if reused:
             _revoke_family(claims["jti"])
         else:
-            user = require_user(claims, User.objects.filter(pk=outstanding.user_id).first())
+            user = require_user(claims, outstanding.user)
             BlacklistedToken.objects.create(token=outstanding)
             return _issue(user, family=_family(claims["jti"]), now=now)
     raise TokenRefused("The refresh token was used before.", code="token_revoked")

@@ -48,7 +48,7 @@ class HeldBusiness(serializers.Serializer[Any]):
 
     id = serializers.UUIDField(read_only=True)
     name = serializers.CharField(read_only=True)
-    status = serializers.ChoiceField(Business.Status, read_only=True)
+    status = serializers.ChoiceField(Business.Status.choices, read_only=True)
     role = serializers.CharField(read_only=True)
     permissions = serializers.ListField(child=serializers.CharField(), read_only=True)
 
@@ -107,7 +107,7 @@ class BusinessPatch(serializers.Serializer[Any]):
         min_value=60, max_value=7 * 24 * 3600, required=False
     )
     status = serializers.ChoiceField(
-        Business.Status, required=False, help_text="Platform admins only."
+        Business.Status.choices, required=False, help_text="Platform admins only."
     )
 
 
@@ -143,8 +143,9 @@ class IssuedApiKey(ApiKeyOutput):
 
     key = serializers.SerializerMethodField(help_text="The whole key. It is not shown again.")
 
-    class Meta(ApiKeyOutput.Meta):
-        fields = (*ApiKeyOutput.Meta.fields, "key")  # type: ignore[assignment]  # one longer
+    class Meta:
+        model = ApiKey
+        fields = (*ApiKeyOutput.Meta.fields, "key")
         read_only_fields = fields
 
     def get_key(self, _: ApiKey) -> str:
@@ -199,7 +200,7 @@ class MemberInput(serializers.Serializer[Any]):
     """A person to add. `password` is for someone who has no account yet."""
 
     email = serializers.EmailField(max_length=254)
-    role = serializers.ChoiceField(Role)
+    role = serializers.ChoiceField(Role.choices)
     name = serializers.CharField(max_length=120, required=False, default="", allow_blank=True)
     password = serializers.CharField(
         max_length=1024, trim_whitespace=False, write_only=True, required=False, default=None
@@ -209,4 +210,4 @@ class MemberInput(serializers.Serializer[Any]):
 class RoleInput(serializers.Serializer[Any]):
     """The role to give."""
 
-    role = serializers.ChoiceField(Role)
+    role = serializers.ChoiceField(Role.choices)

@@ -3,15 +3,17 @@
 import uuid
 
 import pytest
+from asgiref.sync import sync_to_async
+from django.db import connection
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.test import Client, RequestFactory
+from django.test import AsyncClient, Client, RequestFactory
 
 from accounts import access, business_choice, businesses, tenancy
 from accounts.middleware import BusinessMiddleware
 from accounts.models import ApiKey, Business, Role
 from config.lib.errors import NotFound
 from tests.factories.accounts import ApiKeyFactory, MembershipFactory, issue_key
-from tests.factories.cast import Cast, client_of, client_of_key
+from tests.factories.cast import Cast, client_of, client_of_key, make_cast
 
 KEYS = "/api/api-keys"
 
@@ -140,7 +142,7 @@ def test_a_streamed_answer_is_made_in_the_scope_of_its_request(cast: Cast) -> No
     response = BusinessMiddleware(stream)(page_of(cast))
 
     assert isinstance(response, StreamingHttpResponse)
-    assert b"".join(response) == b"ours"  # type: ignore[arg-type]  # sync content
+    assert b"".join(response) == b"ours"
     assert tenancy.find_current_id() is None
 
 
@@ -162,3 +164,19 @@ def seen_by(request: HttpRequest) -> uuid.UUID | None:
 
     BusinessMiddleware(view)(request)
     return seen[0].pk if seen[0] else None
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_the_business_holds_in_an_async_stack_too() -> None:
+    cast = await sync_to_async(make_cast)()
+    await sync_to_async(ApiKeyFactory.create)(business=cast.business)
+    client = AsyncClient()
+    await client.aforce_login(cast.alice, backend="django.contrib.auth.backends.ModelBackend")
+
+    page = await client.get(KEYS)
+    foreign = await client.get(KEYS, headers={"X-Business-Id": str(cast.other_business.pk)})
+
+    await sync_to_async(lambda: connection.close())()
+    assert len(page.json()["results"]) == 1
+    assert foreign.status_code == 404
+    assert tenancy.find_current_id() is None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-import factory
 from django.utils import timezone
+from factory.declarations import LazyFunction, Sequence, SubFactory
 from factory.django import DjangoModelFactory
 
 from accounts import api_keys, tenancy
@@ -25,8 +25,8 @@ class BusinessFactory(DjangoModelFactory[Business]):
     class Meta:
         model = Business
 
-    name = factory.Sequence(lambda n: f"Business {n}")
-    slug = factory.Sequence(lambda n: f"business-{n}")
+    name = Sequence(lambda n: f"Business {n}")
+    slug = Sequence(lambda n: f"business-{n}")
 
 
 class UserFactory(DjangoModelFactory[User]):
@@ -36,8 +36,8 @@ class UserFactory(DjangoModelFactory[User]):
         model = User
         skip_postgeneration_save = True
 
-    email = factory.Sequence(lambda n: f"person{n}@example.com")
-    name = factory.Sequence(lambda n: f"Person {n}")
+    email = Sequence(lambda n: f"person{n}@example.com")
+    name = Sequence(lambda n: f"Person {n}")
 
     @classmethod
     def _create(cls, model_class: type[User], *args: Any, **kwargs: Any) -> User:
@@ -59,8 +59,8 @@ class MembershipFactory(DjangoModelFactory[Membership]):
     class Meta:
         model = Membership
 
-    business = factory.SubFactory(BusinessFactory)
-    user = factory.SubFactory(UserFactory)
+    business = SubFactory(BusinessFactory)
+    user = SubFactory(UserFactory)
     role = Role.AGENT
 
 
@@ -70,11 +70,11 @@ class ApiKeyFactory(TenantFactory[ApiKey]):
     class Meta:
         model = ApiKey
 
-    business = factory.SubFactory(BusinessFactory)
-    name = factory.Sequence(lambda n: f"Key {n}")
-    prefix = factory.Sequence(lambda n: f"sb_{n:08x}")
-    digest = factory.Sequence(lambda n: f"{n:064x}")
-    permissions = factory.LazyFunction(lambda: ["messages.view"])
+    business = SubFactory(BusinessFactory)
+    name = Sequence(lambda n: f"Key {n}")
+    prefix = Sequence(lambda n: f"sb_{n:08x}")
+    digest = Sequence(lambda n: f"{n:064x}")
+    permissions = LazyFunction(lambda: ["messages.view"])
 
 
 class WhatsAppAccountFactory(TenantFactory[WhatsAppAccount]):
@@ -83,10 +83,10 @@ class WhatsAppAccountFactory(TenantFactory[WhatsAppAccount]):
     class Meta:
         model = WhatsAppAccount
 
-    business = factory.SubFactory(BusinessFactory)
-    name = factory.Sequence(lambda n: f"Account {n}")
-    waba_id = factory.LazyFunction(lambda: str(next(_waba_ids)))
-    portfolio_id = factory.LazyFunction(lambda: str(next(_waba_ids)))
+    business = SubFactory(BusinessFactory)
+    name = Sequence(lambda n: f"Account {n}")
+    waba_id = LazyFunction(lambda: str(next(_waba_ids)))
+    portfolio_id = LazyFunction(lambda: str(next(_waba_ids)))
     access_token = "token-of-a-test"
 
 
