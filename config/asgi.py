@@ -8,6 +8,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 django = get_asgi_application()
 
+from config.startup import require_sound_settings  # noqa: E402  # needs the apps to be ready
 from messaging.webhooks.intake import Intake  # noqa: E402  # needs the apps to be ready
+
+require_sound_settings()
 
 application = Intake(django)

@@ -6,8 +6,9 @@ from typing import Final
 
 import structlog
 from celery import Celery
-from celery.signals import heartbeat_sent, setup_logging, worker_ready
+from celery.signals import beat_init, celeryd_init, heartbeat_sent, setup_logging, worker_ready
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from redis import RedisError
 
 from config.lib import redis
@@ -45,3 +46,16 @@ def record_heartbeat(**_: object) -> None:
         redis.client().set(redis.key(*HEARTBEAT), "1", ex=settings.HEALTH_HEARTBEAT_SECONDS)
     except RedisError:
         logger.warning("heartbeat_not_recorded")
+
+
+@celeryd_init.connect
+@beat_init.connect
+def refuse_unsound_settings(**_: object) -> None:
+    """Stop a worker or beat that lacks what production must not start without."""
+    from config.startup import require_sound_settings  # its checks need the apps loaded
+
+    try:
+        require_sound_settings()
+    except ImproperlyConfigured as error:
+        # Celery logs and ignores any other exception of a signal's receiver.
+        raise SystemExit(f"Switchboard does not start: {error}") from error

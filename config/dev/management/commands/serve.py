@@ -33,8 +33,7 @@ class Command(BaseCommand):
             stack.start_processes()
             self.stdout.write(f"Switchboard: http://localhost:{stack.port}/admin/")
             self.stdout.write(f"Sandbox:     http://localhost:{stack.sandbox_port}/")
-            self.stdout.write("Ctrl-C stops everything.")
-            stack.wait()
+            self.stay(stack, **options)
         except KeyboardInterrupt:
             self.stdout.write("\nStopping...")
         except StackError as error:
@@ -42,3 +41,8 @@ class Command(BaseCommand):
         finally:
             ignore_signals()
             stack.stop()
+
+    def stay(self, stack: Stack, **options: Any) -> None:
+        """Stay up until Ctrl-C or until a process ends by itself."""
+        self.stdout.write("Ctrl-C stops everything.")
+        stack.wait()
