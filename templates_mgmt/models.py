@@ -61,6 +61,11 @@ class Template(TenantModel):
         max_length=16, blank=True, help_text="Category Meta announced it will change to."
     )
     synced_at = models.DateTimeField(null=True)
+    told_at = models.JSONField(
+        default=dict,
+        editable=False,
+        help_text="When Meta's newest event of each kind happened; an older one changes nothing.",
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 
