@@ -8,3 +8,9 @@ class TemplatesConfig(AppConfig):
 
     name = "templates_mgmt"
     verbose_name = "Templates"
+
+    def ready(self) -> None:
+        """Listen to accounts."""
+        from templates_mgmt import receivers
+
+        receivers.connect()
