@@ -10,4 +10,7 @@ class ComplianceConfig(AppConfig):
     verbose_name = "Compliance"
 
     def ready(self) -> None:
-        from compliance import receivers  # noqa: F401  # connects the receivers
+        """Listen to accounts."""
+        from compliance import receivers
+
+        receivers.connect()

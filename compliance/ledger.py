@@ -7,12 +7,15 @@ state equals a replay whatever the order of arrival and whoever else writes at t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import csv
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import orjson
 from django.db import connection
+from django.db.models import QuerySet
 
 from accounts import tenancy
 from compliance.models import Consent, ConsentEvent
@@ -75,6 +78,25 @@ _ARRAYS: Final = (
 )
 
 
+COLUMNS: Final = (
+    "id",
+    "address",
+    "scope",
+    "status",
+    "source",
+    "reason",
+    "wording",
+    "language",
+    "evidence",
+    "ip_address",
+    "actor_id",
+    "is_dated",
+    "occurred_at",
+    "recorded_at",
+)
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """What a write did: the events that were new, the number of states that moved."""
@@ -122,3 +144,43 @@ def write(events: Sequence[ConsentEvent]) -> Written:
 def _plain(value: Any) -> Any:
     """Return a choice as its stored word."""
     return getattr(value, "value", value)
+
+
+def list_events(addresses: Sequence[str]) -> QuerySet[ConsentEvent]:
+    """Return the ledger of a person, newest first."""
+    rows: QuerySet[ConsentEvent] = ConsentEvent.objects.filter(address__in=addresses)
+    return rows.order_by("-occurred_at", "-id")
+
+
+def csv_lines() -> Iterator[str]:
+    """Yield the ledger of the business in scope as CSV, oldest first, in bounded memory.
+
+    A cell a spreadsheet would run as a formula is put in words by an apostrophe. The business is
+    read now: a stream is sent when its request, and the scope, are over.
+    """
+    rows = ConsentEvent.across_businesses.filter(business_id=tenancy.current_id())
+    return _csv_lines(rows.order_by("id").values_list(*COLUMNS))
+
+
+def _csv_lines(rows: QuerySet[Any]) -> Iterator[str]:
+    writer = csv.writer(_Echo())
+    yield writer.writerow(COLUMNS)
+    for row in rows.iterator(chunk_size=2000):
+        yield writer.writerow([_cell(value) for value in row])
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, dict):
+        return orjson.dumps(value).decode()
+    text = "" if value is None else str(value)
+    is_phone = text[:1] == "+" and text[1:].isdigit()
+    return f"'{text}" if text[:1] in _FORMULA and not is_phone else text
+
+
+class _Echo:
+    """A file that gives back what is written to it."""
+
+    def write(self, line: str) -> str:
+        return line

@@ -1,1 +1,80 @@
-"""What compliance does about facts from accounts."""
+"""What compliance does about facts from accounts: an audit entry in the same transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from typing import Any, Final
+from uuid import UUID
+
+from django.dispatch import Signal
+
+from accounts import signals, tenancy
+from accounts.access import Access
+from accounts.models import User
+from compliance import audit
+
+# Which signal is which action on which resource; the field that names the object.
+_ENTRIES: Final[tuple[tuple[Signal, str, str, str], ...]] = (
+    (signals.business_changed, "business.changed", "business", "business_id"),
+    (signals.member_role_changed, "member.role_changed", "user", "user_id"),
+    (signals.api_key_issued, "api_key.issued", "api_key", "api_key_id"),
+    (signals.api_key_revoked, "api_key.revoked", "api_key", "api_key_id"),
+    (signals.signed_in, "user.signed_in", "user", "user_id"),
+    (signals.sign_in_failed, "user.sign_in_failed", "user", "user_id"),
+    (signals.signed_out, "user.signed_out", "user", "user_id"),
+    (signals.whatsapp_account_connected, "account.connected", "whatsapp_account", "account_id"),
+    (signals.access_token_rotated, "account.token_rotated", "whatsapp_account", "account_id"),
+    (
+        signals.token_health_changed,
+        "account.token_health_changed",
+        "whatsapp_account",
+        "account_id",
+    ),
+)
+_SIGNED: Final = (signals.signed_in, signals.signed_out)
+
+
+def connect() -> None:
+    """Listen to accounts."""
+    for signal, *_ in _ENTRIES:
+        signal.connect(write_entry, dispatch_uid="compliance.audit")
+
+
+def write_entry(signal: Signal, fact: Any, **_: Any) -> None:
+    """Write the entry of a fact."""
+    action, resource, field = next(rest for known, *rest in _ENTRIES if known is signal)
+    by: Access | None = getattr(fact, "by", None)
+    user = by.user if by else None
+    if signal in _SIGNED:
+        user = User.objects.filter(pk=fact.user_id).first()
+    with _business_of(fact):
+        audit.record(
+            action=action,
+            resource=resource,
+            resource_id=str(getattr(fact, field) or ""),
+            details=_details(fact, field),
+            actor=user,
+            actor_name=by.actor_name if by else "",
+        )
+
+
+def _details(fact: Any, field: str) -> dict[str, Any]:
+    plain = asdict(replace(fact, by=None)) if hasattr(fact, "by") else asdict(fact)
+    left_out = {"by", "business_id", field}
+    return {
+        name: str(value) if isinstance(value, UUID) else value
+        for name, value in plain.items()
+        if name not in left_out
+    }
+
+
+@contextmanager
+def _business_of(fact: Any) -> Iterator[None]:
+    business_id: UUID | None = getattr(fact, "business_id", None)
+    if business_id is None:
+        yield
+        return
+    with tenancy.scope(business_id):
+        yield

@@ -38,7 +38,8 @@ STOPS = [
     "रोकें", "रोको", "बंद करो", "कृपया रोकें", "स्टॉप", "band karo", "Berhenti",
     "berhenti, terima kasih",
     "停止", "退订", "退訂", "取消订阅", "请停止", "停止。", "ＴＤ", "配信停止", "ストップ", "ｽﾄｯﾌﾟ",
-    "やめてください", "Stop promotions", "STOP PROMOTIONS", "Detener promociones", "Parar promoções",
+    "やめてください", "Stop promotions", "STOP PROMOTIONS", "Detener promociones",
+    "Parar promoções",
     "Arrêter les promotions", "Interrompi promozioni", "Werbung stoppen", "إيقاف العروض",
 ]  # fmt: skip
 
@@ -54,7 +55,8 @@ ORDINARY = [
     "The bus stop", "non stop", "Where is the stop?", "stop sign", "Can you cancel my order?",
     "cancel my appointment please", "The end of the month", "weekend", "in the end I bought it",
     "Start tomorrow?", "When does it start", "thanks", "thank you", "please", "ok", "okay thanks",
-    "hi", "hello", "yes", "no", "No thanks", "👍", "🛑", "", " ", "...", "?!", "stopwatch", "nonstop",
+    "hi", "hello", "yes", "no", "No thanks", "👍", "🛑", "", " ", "...", "?!", "stopwatch",
+    "nonstop",
     "unstoppable", "sto", "top", "s", "a b c", "1", "2026", "quiero cancelar mi pedido",
     "¿Cuándo es la baja temporada?", "la baja de precios", "alto ahí amigo mío", "para mañana",
     "gracias", "por favor", "hola", "¿Puedo parar por la tienda?", "Quiero sair hoje à noite",

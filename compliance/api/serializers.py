@@ -1,0 +1,137 @@
+"""What the consent routes take and give."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import orjson
+from django.utils import timezone
+from rest_framework import serializers
+
+from compliance.consent import CLOCK_SKEW, EARLIEST
+from compliance.models import Consent, ConsentEvent, ConsentStatus, Scope
+from config.lib.addresses import Address as ParsedAddress
+from config.lib.api.fields import Address, Instant
+
+SCOPES: Final = ["all", *Scope.values]
+LARGEST_PROOF_BYTES: Final = 4096
+
+
+class ConsentInput(serializers.Serializer[Any]):
+    """A person's agreement, and how it is known. A Meta user id may stand for the number.
+
+    `source` says in your words where it was given, `occurred_at` when (now if left out).
+    """
+
+    phone_number = Address()
+    status = serializers.ChoiceField([ConsentStatus.OPTED_IN.value])
+    scope = serializers.ChoiceField(SCOPES)
+    source = serializers.CharField(max_length=200)
+    proof = serializers.DictField(default=dict)
+    wording = serializers.CharField(max_length=4000, default="", allow_blank=True)
+    language = serializers.CharField(max_length=12, default="", allow_blank=True)
+    occurred_at = Instant(required=False)
+
+    def validate_proof(self, proof: dict[str, Any]) -> dict[str, Any]:
+        """Refuse more than 4 KB."""
+        if len(orjson.dumps(proof, default=str)) > LARGEST_PROOF_BYTES:
+            raise serializers.ValidationError("The proof is larger than 4 KB.", code="max_length")
+        return proof
+
+    def validate_occurred_at(self, occurred_at: Any) -> Any:
+        """Refuse a time that has not come yet, or was before computers."""
+        if not EARLIEST <= occurred_at <= timezone.now() + CLOCK_SKEW:
+            raise serializers.ValidationError("The time is not in the past.", code="invalid")
+        return occurred_at
+
+
+class OptOutInput(serializers.Serializer[Any]):
+    """An opt-out an operator or another system learnt of."""
+
+    phone_number = Address()
+    scope = serializers.ChoiceField(SCOPES)
+    reason = serializers.CharField(max_length=200)
+
+
+class UnsubscribeInput(serializers.Serializer[Any]):
+    """A STOP that came from outside, e.g. by text message or e-mail."""
+
+    phone_number = Address()
+    keyword = serializers.CharField(max_length=120)
+    channel = serializers.CharField(max_length=60)
+
+
+class EventOutput(serializers.ModelSerializer[ConsentEvent]):
+    """One line of the ledger."""
+
+    phone_number = serializers.CharField(source="address", read_only=True)
+    actor = serializers.IntegerField(source="actor_id", read_only=True, allow_null=True)
+    proof = serializers.DictField(source="evidence", read_only=True)
+    occurred_at = Instant(read_only=True)
+    recorded_at = Instant(read_only=True)
+
+    class Meta:
+        model = ConsentEvent
+        fields = (
+            "id",
+            "phone_number",
+            "scope",
+            "status",
+            "source",
+            "reason",
+            "wording",
+            "language",
+            "proof",
+            "actor",
+            "is_dated",
+            "occurred_at",
+            "recorded_at",
+        )
+        read_only_fields = fields
+
+
+class StateOutput(serializers.ModelSerializer[Consent]):
+    """Where an address stands in one scope."""
+
+    phone_number = serializers.CharField(source="address", read_only=True)
+    changed_at = Instant(read_only=True)
+
+    class Meta:
+        model = Consent
+        fields = ("phone_number", "scope", "status", "changed_at")
+        read_only_fields = fields
+
+
+class StandingOutput(serializers.Serializer[Any]):
+    """Where a person stands in one scope. `refusal` says why a message would be refused now."""
+
+    scope = serializers.ChoiceField(Scope, read_only=True)
+    status = serializers.ChoiceField(ConsentStatus, read_only=True, allow_null=True)
+    changed_at = Instant(read_only=True, allow_null=True)
+    messageable = serializers.SerializerMethodField()
+    refusal = serializers.CharField(read_only=True, allow_null=True)
+
+    def get_messageable(self, standing: Any) -> bool:
+        """Say whether consent allows a message now."""
+        return standing.refusal is None
+
+
+class PersonOutput(serializers.Serializer[Any]):
+    """A person's state per scope and the full ledger, newest first."""
+
+    phone_number = serializers.CharField(read_only=True)
+    state = StandingOutput(many=True, read_only=True)
+    ledger = EventOutput(many=True, read_only=True)
+
+
+class RecordedOutput(serializers.Serializer[Any]):
+    """What was written; nothing new when the same fact was told before."""
+
+    phone_number = serializers.CharField(read_only=True)
+    recorded = EventOutput(many=True, read_only=True)
+    state = StandingOutput(many=True, read_only=True)
+
+
+def key_of(address: str) -> str:
+    """Return the address key consent is filed under."""
+    return ParsedAddress(address).key
