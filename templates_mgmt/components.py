@@ -26,7 +26,7 @@ from templates_mgmt.definition import (
     placeholders,
     read,
 )
-from templates_mgmt.values import Values, check, text_of, value_of
+from templates_mgmt.values import Values, check, fill, text_of, value_of
 
 __all__ = [
     "CompiledTemplate",
@@ -97,7 +97,7 @@ def render(definition: Definition, values: Values) -> Preview:
         header_format=definition.header.format if definition.header else "",
         header=_rendered_header(definition.header, values),
         header_media=_header_media(definition.header, values),
-        body=_filled(definition.body, values),
+        body=fill(definition.body, values),
         footer=definition.footer,
         buttons=tuple(_rendered_button(button, values) for button in definition.buttons),
         cards=tuple(_rendered_card(card, values) for card in definition.cards),
@@ -110,7 +110,7 @@ def _rendered_card(card: Card, values: Values) -> Preview:
         header_format=card.header.format if card.header else "",
         header=_rendered_header(card.header, values),
         header_media=_header_media(card.header, values),
-        body=_filled(card.body, values) if card.body else "",
+        body=fill(card.body, values) if card.body else "",
         buttons=tuple(_rendered_button(button, values) for button in card.buttons),
     )
 
@@ -121,7 +121,7 @@ def _rendered_header(header: Header | None, values: Values) -> str:
     if header.format == "LOCATION" and header.variables:
         place = value_of(header.variables[0], values)
         return text_of(place.get("name")) if isinstance(place, dict) else ""
-    return _filled(Text(header.text, header.variables), values)
+    return fill(Text(header.text, header.variables), values)
 
 
 def _header_media(header: Header | None, values: Values) -> str:
@@ -131,18 +131,6 @@ def _header_media(header: Header | None, values: Values) -> str:
     if isinstance(value, dict):
         value = value.get("link") or value.get("id")
     return text_of(value)
-
-
-def _filled(text: Text, values: Values) -> str:
-    """Fill placeholders in one pass, so that a value holding `{{1}}` stays as it is."""
-    by_name = {variable.name: variable for variable in text.variables}
-
-    def fill(match: Any) -> str:
-        variable = by_name.get(match[1])
-        value = text_of(value_of(variable, values)) if variable else ""
-        return value or str(match[0])
-
-    return PLACEHOLDER.sub(fill, text.text)
 
 
 def _rendered_button(button: Button, values: Values) -> PreviewButton:

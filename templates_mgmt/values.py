@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from templates_mgmt.definition import Definition, Finding, Text, Variable
+from templates_mgmt.definition import PLACEHOLDER, Definition, Finding, Text, Variable
 
 Values = Mapping[str, Any]
 
@@ -48,6 +48,20 @@ def check(definition: Definition, values: Values) -> list[Finding]:
     """
     found = [one for variable in unique(definition) for one in _check_one(variable, values)]
     return found or list(_lengths(definition, values))
+
+
+def fill(text: Text, values: Values) -> str:
+    """Fill a text's placeholders; those without value stay.
+
+    In one pass, so that a value holding `{{1}}` stays as it is.
+    """
+    by_name = {variable.name: variable for variable in text.variables}
+
+    def value_for(match: re.Match[str]) -> str:
+        variable = by_name.get(match[1])
+        return (text_of(value_of(variable, values)) if variable else "") or match[0]
+
+    return PLACEHOLDER.sub(value_for, text.text)
 
 
 def unique(definition: Definition) -> Iterator[Variable]:
@@ -178,11 +192,7 @@ def _lengths(definition: Definition, values: Values) -> Iterator[Finding]:
 
 
 def _filled(path: str, text: Text, values: Values, longest: int) -> Iterator[Finding]:
-    if not text.variables:
-        return
-    size = len(text.text)
-    for variable in text.variables:
-        size += len(text_of(value_of(variable, values))) - len(variable.name) - 4
+    size = len(fill(text, values)) if text.variables else 0
     if size > longest:
         yield _too_long(path, size, longest)
 

@@ -322,6 +322,11 @@ def test_every_file_has_its_expectation() -> None:
     assert sorted(EXPECTED) == sorted(FILES)
 
 
+def first_code(item: Any) -> int | None:
+    code: int | None = item.errors[0].code
+    return code
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_each_payload_parses_to_what_it_says(name: str) -> None:
     found = notifications.parse(FILES[name])
@@ -329,7 +334,7 @@ def test_each_payload_parses_to_what_it_says(name: str) -> None:
     assert [type(item).__name__ for item in found] == [kind for kind, _ in EXPECTED[name]]
     for item, (_, fields) in zip(found, EXPECTED[name], strict=True):
         for field, value in fields.items():
-            actual = item.errors[0].code if field == "code" else getattr(item, field)
+            actual = first_code(item) if field == "code" else getattr(item, field)
             assert actual == value, field
 
 
@@ -494,7 +499,7 @@ def test_contacts_are_matched_to_their_messages() -> None:
     value["contacts"].insert(0, other)
     value["messages"].append({**value["messages"][0], "id": "wamid.2", "from": "34622000799"})
 
-    names = [item.profile_name for item in notifications.parse(body) if hasattr(item, "wamid")]
+    names = [getattr(item, "profile_name", "?") for item in notifications.parse(body)]
 
     assert names == ["Lucía Ferrer", "Pau"]
 
