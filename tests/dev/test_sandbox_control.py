@@ -58,6 +58,19 @@ async def test_a_customer_writes_to_a_number(graph: Graph, receiver: Receiver) -
     assert receiver.changes()[0]["value"]["contacts"][0]["profile"] == {"name": "Ana"}
 
 
+async def test_who_wrote_keeps_name_and_user_id(graph: Graph, receiver: Receiver) -> None:
+    await graph.control("POST", "inbound", {"from": TO, "from_user_id": "ES.77700", "name": "Ana"})
+    await graph.welcome(TO)
+    await graph.settle()
+
+    (contact,) = receiver.changes()[-1]["value"]["contacts"]
+    assert contact == {"profile": {"name": "Ana"}, "wa_id": TO[1:], "user_id": "ES.77700"}
+    by_number = await graph.control("GET", f"chat?key={TO[1:]}")
+    by_user_id = await graph.control("GET", "chat?key=ES.77700")
+    assert by_number["items"] == by_user_id["items"]
+    assert len(by_number["items"]) == 2
+
+
 async def test_a_customer_stops_marketing_in_the_settings(graph: Graph, receiver: Receiver) -> None:
     await graph.control(
         "POST", "inbound", {"from": TO, "type": "user_preferences", "value": "stop"}

@@ -56,7 +56,7 @@ def rows(count: int) -> Json:
 
 NAMED = {"first_name": "Ana", "order_number": "A-1", "delivery_date": "12 May"}
 PICTURE = [{"type": "image", "image": {"link": "https://shop.example/a.jpg"}}]
-OFFER = {"body": text_parameters("Ana", "CODE"), "buttons": [link()]}
+OFFER: dict[str, Any] = {"body": text_parameters("Ana", "CODE"), "buttons": [link()]}
 
 ACCEPTED: dict[str, Json] = {
     "text": {"type": "text", "text": {"body": "Hi", "preview_url": True}},

@@ -34,6 +34,7 @@ class Message:
         "body",
         "callback",
         "category",
+        "name",
         "outcome",
         "phone",
         "recipient",
@@ -56,6 +57,7 @@ class Message:
         self.recipient = recipient
         self.wa_id = ""
         self.user_id = ""
+        self.name = ""
         self.type = ""
         self.category = "service"
         self.callback: str | None = None

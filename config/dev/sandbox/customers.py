@@ -38,7 +38,7 @@ class Customers:
 
     def __init__(self) -> None:
         self._by_key: dict[str, Customer] = {}
-        self._by_user_id: dict[str, str] = {}
+        self._keys: dict[str, str] = {}
         self.version = 0
 
     def __len__(self) -> int:
@@ -46,7 +46,7 @@ class Customers:
 
     def find(self, address: str) -> Customer | None:
         """Return the customer with this WhatsApp id or user id."""
-        return self._by_key.get(self._by_user_id.get(address, address))
+        return self._by_key.get(self._keys.get(address, address))
 
     def meet(self, *, wa_id: str, user_id: str, name: str = "") -> Customer:
         """Return the customer with these addresses, new when nobody has them."""
@@ -55,15 +55,20 @@ class Customers:
             key = wa_id or user_id
             customer = Customer(key, wa_id, user_id, name or name_of(key))
             self._by_key[key] = customer
-        if user_id:
-            self._by_user_id[user_id] = customer.key
+        customer.wa_id = customer.wa_id or wa_id
+        customer.user_id = user_id or customer.user_id
+        for address in (wa_id, user_id):
+            if address and address != customer.key:
+                self._keys[address] = customer.key
         if name:
             customer.name = name
         return customer
 
     def received(self, message: Message) -> None:
         """Put an accepted message into the chat of its recipient."""
-        self._touch(self.meet(wa_id=message.wa_id, user_id=message.user_id), message)
+        customer = self.meet(wa_id=message.wa_id, user_id=message.user_id)
+        message.name = customer.name
+        self._touch(customer, message)
 
     def wrote(self, customer: Customer, inbound: Inbound) -> None:
         """Put what the customer wrote into the chat; this opens the service window."""
@@ -97,5 +102,5 @@ class Customers:
     def reset(self) -> None:
         """Forget everybody."""
         self._by_key.clear()
-        self._by_user_id.clear()
+        self._keys.clear()
         self.version += 1

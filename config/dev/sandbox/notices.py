@@ -44,7 +44,7 @@ class Status:
         if self.error_code is not None:
             status["errors"] = [asynchronous(self.error_code)]
         else:
-            value["contacts"] = [_contact(message.wa_id, message.user_id)]
+            value["contacts"] = [_contact(message.wa_id, message.user_id, message.name)]
         if self.status in ("sent", "delivered"):
             status["pricing"] = _pricing(message.category)
         value["statuses"] = [status]

@@ -63,6 +63,9 @@ def receive(sandbox: Sandbox, phone: Phone, payload: Json, raw: bytes) -> bytes:
     content.check_envelope(payload)
     message = Message(phone=phone, to=payload.get("to"), recipient=payload.get("recipient"))
     _address(phone, message)
+    known = sandbox.customers.find(message.address)
+    if known is not None:
+        message.user_id = known.user_id or message.user_id
     kind = str(payload.get("type", "text"))
     message.type = kind
     message.callback = payload.get("biz_opaque_callback_data")

@@ -150,7 +150,8 @@ async function write(message) {
   const from = person.wa_id ? { from: `+${person.wa_id}` } : {};
   const id = person.user_id ? { from_user_id: person.user_id } : {};
   try {
-    await post({ phone_number_id: $("sender").value, ...from, ...id, ...message });
+    const written = await post({ phone_number_id: $("sender").value, ...from, ...id, ...message });
+    if (written.id) state.key = written.wa_id || written.user_id;
     complain("");
     await Promise.all([refreshChat(true), refreshPeople(true)]);
     $("chat").scrollTop = $("chat").scrollHeight;
