@@ -160,9 +160,10 @@ def record_many(
     reason: str = "",
     actor: User | None = None,
 ) -> Recorded:
-    """Write a page of an import (some thousand rows) in one statement.
+    """Write a page of an import (up to some thousand rows) in one statement.
 
-    Locks rows in the order of their addresses; keep one page to a transaction.
+    Locks the addresses that opt out, then states in the order of their addresses; keep one page
+    to a transaction.
     """
     events = [
         ledger.event(
@@ -183,6 +184,7 @@ def record_many(
         for scope in row.scopes
     ]
     with transaction.atomic():
+        lock([e.address for e in events if e.status == ConsentStatus.OPTED_OUT])
         written = ledger.write(events)
         granted = [e for e in events if e.status == ConsentStatus.OPTED_IN]
         return Recorded(
@@ -275,15 +277,18 @@ def refusal_sql(
 def lock(addresses: Sequence[str]) -> None:
     """Hold these addresses of the business in scope until the transaction ends.
 
-    Serialises a decision with the write that follows it ("reply once"). In ascending order, so
-    that two transactions of one call each cannot deadlock.
+    Serialises a decision with the write that follows it ("reply once"), and lets an opt-out wait
+    for sends under way: the pump holds the same locks, shared, while a request may leave. In
+    ascending order, so that two transactions of one call each cannot deadlock.
     """
     business_id = tenancy.current_id()
+    names = [f"{business_id}:{key}" for key in sorted(_distinct(addresses))]
     with connection.cursor() as cursor:
-        for key in sorted(_distinct(addresses)):
-            cursor.execute(
-                "SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", [f"{business_id}:{key}"]
-            )
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(name, 1)) "
+            "FROM unnest(%s::text[]) AS names(name)",
+            [names],
+        )
 
 
 def _credible(occurred_at: datetime, now: datetime) -> datetime:

@@ -26,7 +26,7 @@ class ConsentInput(serializers.Serializer[Any]):
     phone_number = Address()
     status = serializers.ChoiceField([ConsentStatus.OPTED_IN.value])
     scope = serializers.ChoiceField(SCOPES)
-    source = serializers.CharField(max_length=200)
+    source = serializers.CharField(max_length=200)  # type: ignore[assignment]  # Field.source
     proof = serializers.DictField(default=dict)
     wording = serializers.CharField(max_length=4000, default="", allow_blank=True)
     language = serializers.CharField(max_length=12, default="", allow_blank=True)
@@ -105,8 +105,8 @@ class StateOutput(serializers.ModelSerializer[Consent]):
 class StandingOutput(serializers.Serializer[Any]):
     """Where a person stands in one scope. `refusal` says why a message would be refused now."""
 
-    scope = serializers.ChoiceField(Scope, read_only=True)
-    status = serializers.ChoiceField(ConsentStatus, read_only=True, allow_null=True)
+    scope = serializers.ChoiceField(Scope.choices, read_only=True)
+    status = serializers.ChoiceField(ConsentStatus.choices, read_only=True, allow_null=True)
     changed_at = Instant(read_only=True, allow_null=True)
     messageable = serializers.SerializerMethodField()
     refusal = serializers.CharField(read_only=True, allow_null=True)

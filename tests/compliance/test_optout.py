@@ -203,7 +203,7 @@ def test_the_words_of_the_business_are_heard(business: Business) -> None:
 
 
 def test_marketing_can_be_stopped_and_resumed_in_whatsapp_itself(business: Business) -> None:
-    at = {"addresses": [PHONE], "source": "meta", "now": NOW}
+    at: dict[str, Any] = {"addresses": [PHONE], "source": "meta", "now": NOW}
     optout.stop_marketing(occurred_at=NOW - timedelta(hours=2), **at)
 
     stopped = consent.check(addresses=[PHONE], scope=Scope.MARKETING)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-import factory
+from factory.declarations import LazyFunction, SelfAttribute, Sequence, SubFactory
 
 from templates_mgmt.models import Template
 from tests.factories.accounts import WhatsAppAccountFactory
@@ -19,15 +19,15 @@ class TemplateFactory(TenantFactory[Template]):
     class Meta:
         model = Template
 
-    account = factory.SubFactory(WhatsAppAccountFactory)
-    business = factory.SelfAttribute("account.business")
-    meta_id = factory.LazyFunction(lambda: str(next(_meta_ids)))
-    name = factory.Sequence(lambda n: f"offer_{n}")
+    account = SubFactory(WhatsAppAccountFactory)
+    business = SelfAttribute("account.business")
+    meta_id = LazyFunction(lambda: str(next(_meta_ids)))
+    name = Sequence(lambda n: f"offer_{n}")
     language = "en_US"
     category = Template.Category.MARKETING
     status = Template.Status.APPROVED
     meta_status = "APPROVED"
-    components = factory.LazyFunction(
+    components = LazyFunction(
         lambda: [
             {
                 "type": "BODY",

@@ -12,8 +12,9 @@ from django.utils import timezone
 
 from accounts import tenancy
 from accounts.models import WhatsAppAccount
+from config.dev.sandbox.core import Sandbox
 from config.dev.sandbox.options import Options
-from config.dev.sandbox.server import Sandbox, running
+from config.dev.sandbox.server import running
 from config.lib import loop
 from templates_mgmt import sync
 from templates_mgmt.errors import TokenRefused
@@ -82,7 +83,7 @@ def test_a_pull_puts_right_what_differs(
     account: WhatsAppAccount, facts: list[TemplateStatusChanged]
 ) -> None:
     total = sync.pull(account, now=timezone.now()).new
-    template = Template.objects.filter(status="approved").order_by("id").first()
+    template = Template.objects.filter(status="approved").order_by("id")[0]
     Template.objects.filter(pk=template.pk).update(status="paused", components=[])
 
     result = sync.pull(account, now=timezone.now())
