@@ -79,9 +79,11 @@ def change_role(*, membership: Membership, role: str, by: Access) -> Membership:
 def remove(*, membership: Membership, by: Access) -> None:
     """End a membership; the person's account stays. Raises `LastOwner` or `NotAllowed`."""
     locked = _lock(membership)
+    held = grants.of_membership(locked)
     if by.user is None or by.user.pk != locked.user_id:
-        _require_rank(locked.role, by)
+        grants.require_within(held.permissions, held=by.permissions)
     _require_other_owner(locked)
+    grants.clear(locked, by=by)
     _announce(locked, before=locked.role, after="", by=by)
     locked.delete()
 

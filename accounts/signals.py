@@ -37,6 +37,17 @@ class MemberRoleChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class PermissionsChanged:
+    """A member was given permissions beyond their role, or lost some of them."""
+
+    business_id: UUID
+    user_id: int
+    given: tuple[str, ...]
+    taken: tuple[str, ...]
+    by: Access | None
+
+
+@dataclass(frozen=True, slots=True)
 class ApiKeyIssued:
     """A key was made."""
 
@@ -114,6 +125,7 @@ class TokenHealthChanged:
 
 business_changed = Signal()  # kwargs: fact: BusinessChanged
 member_role_changed = Signal()  # kwargs: fact: MemberRoleChanged
+permissions_changed = Signal()  # kwargs: fact: PermissionsChanged
 api_key_issued = Signal()  # kwargs: fact: ApiKeyIssued
 api_key_revoked = Signal()  # kwargs: fact: ApiKeyRevoked
 signed_in = Signal()  # kwargs: fact: SignedIn

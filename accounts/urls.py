@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import IntConverter
 
-from accounts.api import views
+from accounts.api import permissions, views
 
 
 class UserIdConverter(IntConverter):
@@ -36,6 +36,15 @@ urlpatterns = [
         name="api-key",
     ),
     path("api-keys/<str:pk>/rotate", views.ApiKeys.as_view({"post": "rotate"}), name="key-rotate"),
+    path("permissions", permissions.Grants.as_view(), name="permissions"),
+    path("permissions/roles", permissions.Roles.as_view(), name="permission-roles"),
+    path("permissions/assign", permissions.Assign.as_view(), name="permission-assign"),
+    path("permissions/check", permissions.Check.as_view(), name="permission-check"),
+    path(
+        "permissions/<user_id:user_id>",
+        permissions.MemberPermissions.as_view(),
+        name="member-permissions",
+    ),
     path("users", views.Members.as_view({"get": "list", "post": "create"}), name="users"),
     path(
         "users/<user_id:user_id>",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts import roles
@@ -174,7 +173,6 @@ class MemberOutput(serializers.ModelSerializer[Membership]):
     is_active = serializers.BooleanField(source="user.is_active", read_only=True)
     last_login: Instant = Instant(source="user.last_login", read_only=True, allow_null=True)
     created_at = Instant(read_only=True)
-    permissions = serializers.SerializerMethodField()
 
     class Meta:
         model = Membership
@@ -183,17 +181,11 @@ class MemberOutput(serializers.ModelSerializer[Membership]):
             "email",
             "name",
             "role",
-            "permissions",
             "is_active",
             "last_login",
             "created_at",
         )
         read_only_fields = fields
-
-    @extend_schema_field(serializers.ListField(child=serializers.CharField()))
-    def get_permissions(self, membership: Membership) -> list[str]:
-        """Return what the role gives."""
-        return sorted(roles.of_role(membership.role))
 
 
 class MemberInput(serializers.Serializer[Any]):

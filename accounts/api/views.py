@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from accounts import access, api_keys, business_choice, businesses, grants, members, tokens
 from accounts.access import Access
 from accounts.api import filters, serializers
+from accounts.api.asking import caller_of, valid
 from accounts.models import ApiKey, Business, Membership, User
 from config.lib.api.permissions import PUBLIC, SIGNED_IN
 from config.lib.api.throttles import LoginThrottle
@@ -35,7 +36,7 @@ class Token(ApiView):
     @extend_schema(request=serializers.Credentials, responses=serializers.TokenPair)
     def post(self, request: Request) -> Response:
         """Return an access and a refresh token for an e-mail and password."""
-        given = _valid(serializers.Credentials, request)
+        given = valid(serializers.Credentials, request)
         pair = tokens.sign_in(request._request, now=timezone.now(), **given)
         return Response(serializers.TokenPair(pair).data)
 
@@ -51,7 +52,7 @@ class TokenRefresh(ApiView):
     @extend_schema(request=serializers.RefreshInput, responses=serializers.TokenPair)
     def post(self, request: Request) -> Response:
         """Return the next tokens; the refresh token given is used up."""
-        given = _valid(serializers.RefreshInput, request)
+        given = valid(serializers.RefreshInput, request)
         pair = tokens.refresh(token=given["refresh"], now=timezone.now())
         return Response(serializers.TokenPair(pair).data)
 
@@ -67,7 +68,7 @@ class Logout(ApiView):
     @extend_schema(request=serializers.RefreshInput, responses={204: None})
     def post(self, request: Request) -> Response:
         """Revoke the refresh token and all that came from the same sign-in."""
-        given = _valid(serializers.RefreshInput, request)
+        given = valid(serializers.RefreshInput, request)
         tokens.log_out(token=given["refresh"])
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -81,7 +82,7 @@ class WhoAmI(ApiView):
     @extend_schema(responses=serializers.Me)
     def get(self, request: Request) -> Response:
         """Return the user, their businesses with role, and the permissions in the one named."""
-        caller = _caller(request)
+        caller = caller_of(request)
         mine = _businesses_of(caller)
         here = caller.business or (mine[0]["business"] if len(mine) == 1 else None)
         held = caller.permissions or (mine[0]["permissions"] if here and mine else ())
@@ -123,9 +124,9 @@ class Businesses(ListModelMixin, RetrieveModelMixin, ApiViewSet):
     @extend_schema(request=serializers.BusinessInput, responses={201: serializers.BusinessOutput})
     def create(self, request: Request) -> Response:
         """Open a business, with its first owner when one is named."""
-        given = _valid(serializers.BusinessInput, request)
+        given = valid(serializers.BusinessInput, request)
         owner = _owner(given.pop("owner_email", None))
-        business = businesses.open_(owner=owner, by=_caller(request), **given)
+        business = businesses.open_(owner=owner, by=caller_of(request), **given)
         body = serializers.BusinessOutput(business).data
         return Response(body, status=status.HTTP_201_CREATED)
 
@@ -133,9 +134,9 @@ class Businesses(ListModelMixin, RetrieveModelMixin, ApiViewSet):
     def partial_update(self, request: Request, pk: str) -> Response:
         """Change settings of the business; needs `businesses.manage` there."""
         business = self._required(pk, "businesses.manage")
-        changes = _valid(serializers.BusinessPatch, request)
+        changes = valid(serializers.BusinessPatch, request)
         wanted = changes.pop("status", None)
-        caller = _caller(request)
+        caller = caller_of(request)
         if wanted is not None and not caller.allows("businesses.create"):
             raise NotAllowed("This needs the permission businesses.create.")
         with transaction.atomic():
@@ -157,7 +158,7 @@ class Businesses(ListModelMixin, RetrieveModelMixin, ApiViewSet):
         business = self.get_queryset().filter(pk=id_).first() if id_ else None
         if business is None:
             raise NotFound("No such business.")
-        caller = _caller(self.request)
+        caller = caller_of(self.request)
         held = caller.permissions
         if caller.business is None and caller.user is not None:
             held = grants.effective(caller.user, business)
@@ -174,6 +175,7 @@ class ApiKeys(ListModelMixin, ApiViewSet):
         "POST": "api_keys.manage",
         "DELETE": "api_keys.manage",
     }
+    queryset = ApiKey.across_businesses.none()
     serializer_class = serializers.ApiKeyOutput
     filterset_class = filters.ApiKeyFilter
 
@@ -185,15 +187,15 @@ class ApiKeys(ListModelMixin, ApiViewSet):
     @extend_schema(request=serializers.ApiKeyInput, responses={201: serializers.IssuedApiKey})
     def create(self, request: Request) -> Response:
         """Issue a key. Its secret is in this answer and nowhere else."""
-        given = _valid(serializers.ApiKeyInput, request)
-        issued = api_keys.issue(by=_caller(request), now=timezone.now(), **given)
+        given = valid(serializers.ApiKeyInput, request)
+        issued = api_keys.issue(by=caller_of(request), now=timezone.now(), **given)
         return _shown_once(issued)
 
     @extend_schema(request=None, responses={201: serializers.IssuedApiKey})
     def rotate(self, request: Request, pk: str) -> Response:
         """Replace a key by a new one with the same rights; the old one ends at once."""
         key = self._get(pk)
-        issued = api_keys.rotate(api_key=key, by=_caller(request), now=timezone.now())
+        issued = api_keys.rotate(api_key=key, by=caller_of(request), now=timezone.now())
         return _shown_once(issued)
 
     @extend_schema(responses=serializers.ApiKeyOutput)
@@ -204,7 +206,7 @@ class ApiKeys(ListModelMixin, ApiViewSet):
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: str) -> Response:
         """Revoke a key at once."""
-        api_keys.revoke(api_key=self._get(pk), by=_caller(request), now=timezone.now())
+        api_keys.revoke(api_key=self._get(pk), by=caller_of(request), now=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _get(self, pk: str) -> ApiKey:
@@ -224,6 +226,7 @@ class Members(ListModelMixin, ApiViewSet):
         "PATCH": "users.manage",
         "DELETE": "users.manage",
     }
+    queryset = Membership.objects.none()
     serializer_class = serializers.MemberOutput
     filterset_class = filters.MemberFilter
 
@@ -234,8 +237,8 @@ class Members(ListModelMixin, ApiViewSet):
     @extend_schema(request=serializers.MemberInput, responses={201: serializers.MemberOutput})
     def create(self, request: Request) -> Response:
         """Add a person with a role; someone new gets an account."""
-        given = _valid(serializers.MemberInput, request)
-        membership = members.add(by=_caller(request), **given)
+        given = valid(serializers.MemberInput, request)
+        membership = members.add(by=caller_of(request), **given)
         return Response(_member(membership), status=status.HTTP_201_CREATED)
 
     @extend_schema(responses=serializers.MemberOutput)
@@ -247,29 +250,15 @@ class Members(ListModelMixin, ApiViewSet):
     def partial_update(self, request: Request, user_id: int) -> Response:
         """Give a member another role."""
         membership = members.get_member(user_id)
-        role = _valid(serializers.RoleInput, request)["role"]
-        members.change_role(membership=membership, role=role, by=_caller(request))
+        role = valid(serializers.RoleInput, request)["role"]
+        members.change_role(membership=membership, role=role, by=caller_of(request))
         return Response(_member(members.get_member(user_id)))
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, user_id: int) -> Response:
         """Remove a member; their account stays."""
-        members.remove(membership=members.get_member(user_id), by=_caller(request))
+        members.remove(membership=members.get_member(user_id), by=caller_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
-
-
-def _valid(serializer: type[Any], request: Request) -> dict[str, Any]:
-    checked = serializer(data=request.data, context={"request": request})
-    checked.is_valid(raise_exception=True)
-    data: dict[str, Any] = checked.validated_data
-    return data
-
-
-def _caller(request: Request) -> Access:
-    caller = access.of(request._request)
-    if caller is None:
-        raise NotAllowed("Sign in first.")
-    return caller
 
 
 def _businesses_of(caller: Access) -> list[dict[str, Any]]:
