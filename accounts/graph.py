@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from functools import lru_cache
 
 from django.conf import settings
 
+from config.lib import loop
 from config.lib.graph import GraphClient
 
 
@@ -17,4 +19,6 @@ def client() -> GraphClient:
 
 @lru_cache(maxsize=2)
 def _client(pid: int, url: str, version: str) -> GraphClient:
-    return GraphClient(url, version)
+    made = GraphClient(url, version)
+    atexit.register(lambda: loop.run(made.close()))
+    return made

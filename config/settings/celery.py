@@ -18,6 +18,25 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 
+# What beat starts, in seconds; the rows stay editable in the admin.
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {"task": "messaging.sweep", "schedule": 5.0, "options": {"expires": 30}},
+    "reconcile": {"task": "messaging.reconcile", "schedule": 30.0, "options": {"expires": 60}},
+    "apply webhooks": {
+        "task": "messaging.apply_webhooks",
+        "schedule": 5.0,
+        "options": {"expires": 30},
+    },
+    "settle campaigns": {
+        "task": "messaging.settle_campaigns",
+        "schedule": 5.0,
+        "options": {"expires": 30},
+    },
+    "fetch media": {"task": "messaging.fetch_media", "schedule": 30.0, "options": {"expires": 60}},
+    "make partitions": {"task": "messaging.make_partitions", "schedule": 86400.0},
+    "check accounts": {"task": "messaging.check_accounts", "schedule": 3600.0},
+}
+
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",

@@ -149,7 +149,7 @@ def take(sender: Sender, wishes: Sequence[Wish], *, now: datetime) -> Answer:
         answer: Any = redis.client().eval(_TAKE, len(keys), *keys, *arguments)
         if answer[0] != "rebuild":
             return Answer(verdicts=answer[1], wait_seconds=answer[0] / 1000)
-        rebuild(sender, now=now)
+        rebuild(sender, now=now, asking=[wish.contact_id for wish in wishes])
     return Answer(verdicts=[SENDER] * len(wishes), wait_seconds=1.0)
 
 
@@ -192,15 +192,20 @@ def portfolio_of(account: WhatsAppAccount) -> str:
     return account.portfolio_id or f"waba:{account.waba_id}"
 
 
-def rebuild(sender: Sender, *, now: datetime) -> None:
-    """Tell Redis what PostgreSQL knows about a sender; one worker at a time does it."""
+def rebuild(sender: Sender, *, now: datetime, asking: Sequence[UUID]) -> None:
+    """Tell Redis what PostgreSQL knows about a sender; one worker at a time does it.
+
+    What other workers hold just now counts as sent; the people in `asking` have no place yet.
+    """
     client = redis.client()
     busy = redis.key("rebuild", sender.pk)
     if not client.set(busy, "1", nx=True, ex=_REBUILD_SECONDS):
         return
     try:
-        state = _usage(sender, now)
+        leased = _leased(sender.account, asking)
+        state = _usage(sender, now, len(leased))
         people = _people(sender.account, now)
+        people |= {str(contact_id): now.timestamp() for contact_id in leased}
         pipe = client.pipeline(transaction=True)
         pipe.hset(_sender_key(sender), mapping=state)
         # The first member keeps an empty set alive; its score 0 is never swept.
@@ -210,12 +215,11 @@ def rebuild(sender: Sender, *, now: datetime) -> None:
         client.delete(busy)
 
 
-def _usage(sender: Sender, now: datetime) -> dict[str, Any]:
+def _usage(sender: Sender, now: datetime, leased: int) -> dict[str, Any]:
     hour = now.replace(minute=0, second=0, microsecond=0)
     rows = SenderUsage.objects.filter(sender=sender)
     today = rows.filter(hour__gte=hour.replace(hour=0)).aggregate(sent=Sum("sent"))["sent"] or 0
     this_hour = rows.filter(hour=hour).aggregate(sent=Sum("sent"))["sent"] or 0
-    leased = QueueItem.objects.filter(sender=sender, lease_until__isnull=False).count()
     last = rows.aggregate(at=Max("last_sent_at"))["at"]
     was_busy = last is not None and last > now - _CAUTION
     return {
@@ -236,16 +240,15 @@ def _people(account: WhatsAppAccount, now: datetime) -> dict[str, float]:
     rows = PortfolioRecipient.objects.filter(
         portfolio=portfolio_of(account), last_at__gt=now - UNIQUE_WINDOW
     )
-    people = {
+    return {
         str(contact): at.timestamp() for contact, at in rows.values_list("contact_id", "last_at")
     }
-    return people | {str(contact): now.timestamp() for contact in _leased(account)}
 
 
-def _leased(account: WhatsAppAccount) -> list[UUID]:
+def _leased(account: WhatsAppAccount, asking: Sequence[UUID]) -> list[UUID]:
     """Return who is being written to just now: their places are taken, but not recorded yet."""
     held = QueueItem.objects.filter(sender__account=account, lease_until__isnull=False)
-    return list(held.values_list("contact_id", flat=True))
+    return list(held.exclude(contact_id__in=asking).values_list("contact_id", flat=True))
 
 
 def _sender_key(sender: Sender) -> str:

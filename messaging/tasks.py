@@ -1,0 +1,62 @@
+"""The background work of messaging: one thin function a job."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.utils import timezone
+
+from config.lib import locks, partitions
+from config.lib.tasks import Counts, task
+from messaging import jobs
+from messaging.messages.models import Message, MessageEvent
+from messaging.sending import deliver, queue, reconcile, request, sweep
+from messaging.webhooks.models import RawEvent
+
+PARTITIONED = (Message, MessageEvent, RawEvent)
+
+
+@task(jobs.DELIVER)
+def deliver_bulk(*, sender_id: str, **_: Any) -> Counts:
+    """Send what is due for a sender; ask for another turn when work is left."""
+    return _deliver(UUID(sender_id), priority=queue.CAMPAIGN)
+
+
+@task(jobs.DELIVER_REPLY)
+def deliver_replies(*, sender_id: str, **_: Any) -> Counts:
+    """Send the replies and single messages that are due for a sender."""
+    return _deliver(UUID(sender_id), priority=queue.SINGLE)
+
+
+def _deliver(sender_id: UUID, *, priority: int) -> Counts:
+    counts = deliver.run(
+        sender_id, clock=timezone.now, seconds=settings.SEND_SLICE_SECONDS, priority=priority
+    )
+    if counts.pop("more", 0):
+        request.wake(sender_id, is_reply=priority < queue.CAMPAIGN)
+    return dict(counts)
+
+
+@task(jobs.SWEEP, time_limit_seconds=60)
+def sweep_due(**_: Any) -> Counts:
+    """Queue what is due, free what a dead worker held, wake workers."""
+    with locks.single_flight("messaging.sweep", ttl_seconds=60) as is_mine:
+        return sweep.run(now=timezone.now()) if is_mine else {}
+
+
+@task(jobs.RECONCILE, time_limit_seconds=120)
+def reconcile_unknown(**_: Any) -> Counts:
+    """Settle messages whose outcome stayed unknown."""
+    with locks.single_flight("messaging.reconcile", ttl_seconds=120) as is_mine:
+        return reconcile.run(now=timezone.now()) if is_mine else {}
+
+
+@task(jobs.MAKE_PARTITIONS)
+def make_partitions(**_: Any) -> Counts:
+    """Make the partitions of the coming months."""
+    now = timezone.now()
+    tables = [model._meta.db_table for model in PARTITIONED]
+    made = [partitions.ensure_partitions(table=table, now=now) for table in tables]
+    return {"made": sum(map(len, made))}
