@@ -71,6 +71,10 @@ class TenantManager(models.Manager[M]):
     def get_queryset(self) -> models.QuerySet[M]:
         return super().get_queryset().filter(business_id=current_id())
 
+    def none(self) -> models.QuerySet[M]:
+        """Return no rows; asking for nothing needs no business."""
+        return super().get_queryset().none()
+
 
 class TenantModel(models.Model):
     """A row that belongs to one business.

@@ -182,3 +182,7 @@ async def test_the_business_holds_in_an_async_stack_too() -> None:
     assert len(page.json()["results"]) == 1
     assert foreign.status_code == 404
     assert tenancy.find_current_id() is None
+
+
+def test_asking_for_no_rows_needs_no_scope(db: None) -> None:
+    assert list(ApiKey.objects.none()) == []
