@@ -35,6 +35,9 @@ CELERY_BEAT_SCHEDULE = {
     "fetch media": {"task": "messaging.fetch_media", "schedule": 30.0, "options": {"expires": 60}},
     "make partitions": {"task": "messaging.make_partitions", "schedule": 86400.0},
     "check accounts": {"task": "messaging.check_accounts", "schedule": 3600.0},
+    "check tokens": {"task": "accounts.check_tokens", "schedule": 3600.0},
+    "forget answers": {"task": "accounts.forget_answers", "schedule": 3600.0},
+    "forget tokens": {"task": "accounts.forget_tokens", "schedule": 86400.0},
 }
 
 CACHES = {
