@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, Final
 
 import structlog
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
 from accounts import credentials
+from accounts import graph as account_graph
 from accounts.models import WhatsAppAccount
 from config.lib import graph, locks, loop
 from config.lib.errors import Unavailable
@@ -130,7 +129,9 @@ def enqueue_all() -> int:
 def _fetch(account: WhatsAppAccount, now: datetime) -> list[MetaTemplate]:
     try:
         found = loop.run(
-            meta.list_templates(_client(), waba_id=account.waba_id, token=account.access_token)
+            meta.list_templates(
+                account_graph.client(), waba_id=account.waba_id, token=account.access_token
+            )
         )
     except graph.GraphError as error:
         if error.status == 401 or error.code in credentials.TOKEN_CODES:
@@ -235,8 +236,3 @@ def _note_gone(
         row.save(update_fields=["status", "meta_status", "synced_at", "updated_at"])
         announce(row, before, "Meta no longer lists it.")
     return SyncResult(gone=len(gone))
-
-
-@lru_cache(maxsize=1)
-def _client() -> graph.GraphClient:
-    return graph.GraphClient(settings.META_GRAPH_URL, settings.META_GRAPH_VERSION)

@@ -49,11 +49,9 @@ async def _leave(manager: Any) -> None:
 def account(db: None, sandbox: Sandbox, settings: Any) -> Iterator[WhatsAppAccount]:
     """Return the sandbox's account, its business in scope."""
     settings.META_GRAPH_URL = sandbox.base_url
-    sync._client.cache_clear()
     made = WhatsAppAccountFactory.create(waba_id=WABA)
     with tenancy.scope(made.business_id):
         yield made
-    sync._client.cache_clear()
 
 
 @pytest.fixture
