@@ -20,7 +20,13 @@ from messaging.sending.models import (
     SenderUsage,
     UnknownMessage,
 )
-from messaging.webhooks.models import DeadLetter, PendingEvent, RawEvent
+from messaging.webhooks.models import (
+    DeadLetter,
+    FormerAddress,
+    LatestFact,
+    PendingEvent,
+    RawEvent,
+)
 
 __all__ = [
     "Campaign",
@@ -32,6 +38,8 @@ __all__ = [
     "ContactTag",
     "Conversation",
     "DeadLetter",
+    "FormerAddress",
+    "LatestFact",
     "ListEntry",
     "MediaFile",
     "Message",

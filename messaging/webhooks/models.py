@@ -5,7 +5,9 @@ from __future__ import annotations
 from django.db import models
 from django.db.models.functions import Now
 
+from accounts.tenancy import TenantModel
 from config.lib.ids import new_id
+from messaging.contacts.models import Contact
 
 
 class RawEvent(models.Model):
@@ -67,3 +69,36 @@ class DeadLetter(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_reason_display()}"
+
+
+class LatestFact(models.Model):
+    """The newest fact Meta told about one thing, such as a number's throughput.
+
+    Facts come late and in any order; only one that is newer than this row is applied. Of two of
+    the same second the one with the greater digest counts as newer, so that any order gives the
+    same end.
+    """
+
+    key = models.CharField(primary_key=True, max_length=200)
+    occurred_at = models.DateTimeField()
+    digest = models.CharField(max_length=32)
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class FormerAddress(TenantModel):
+    """An address a contact had before Meta told of a change: late events still carry it."""
+
+    address = models.CharField(max_length=140)
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="+")
+    changed_at = models.DateTimeField()
+
+    class Meta(TenantModel.Meta):
+        abstract = False
+        constraints = [
+            models.UniqueConstraint(fields=["business", "address"], name="former_address_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"former address of {self.contact_id}"

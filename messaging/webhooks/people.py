@@ -1,0 +1,120 @@
+"""Who a fact is about: the contact, also under an address they have left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from django.db import connection
+
+from accounts import tenancy
+from config.lib.addresses import phone_key
+from messaging.contacts import people
+from messaging.contacts.models import Contact
+from messaging.contacts.people import Person
+from messaging.meta import facts
+from messaging.webhooks.batch import Item
+from messaging.webhooks.models import FormerAddress
+
+# A number may be somebody else's after a change; events of this long after it are still late ones.
+# A BSUID is never given to anybody else.
+_SLACK: Final = timedelta(hours=1)
+
+_REMEMBER: Final = """
+INSERT INTO messaging_formeraddress AS held (business_id, address, contact_id, changed_at)
+SELECT %s, unnest(%s::text[]), %s, %s
+ON CONFLICT (business_id, address) DO UPDATE
+SET contact_id = excluded.contact_id, changed_at = excluded.changed_at
+WHERE excluded.changed_at >= held.changed_at
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A person as a fact of this time names them."""
+
+    person: Person
+    at: datetime
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys consent is filed under that the fact itself carries."""
+        number = self.person.number
+        return [key for key in (phone_key(number) if number else "", self.person.bsuid) if key]
+
+
+def seen(*, phone: str, bsuid: str, at: datetime, name: str = "", username: str = "") -> Seen:
+    """Name a person by Meta's number and user id; either may be empty."""
+    wa_id = phone.removeprefix("+")
+    return Seen(Person(wa_id=wa_id, bsuid=bsuid, name=name, username=username), at)
+
+
+def contact_ids(everyone: Sequence[Seen], *, now: datetime) -> list[UUID]:
+    """Return the contact of each person, in order; make those who are new.
+
+    Every person must have an address.
+    """
+    former = _find_former(everyone)
+    found = {index: id_ for index, one in enumerate(everyone) if (id_ := _moved(one, former))}
+    rest = [index for index in range(len(everyone)) if index not in found]
+    resolved = people.resolve_many([everyone[index].person for index in rest], now=now)
+    found.update(zip(rest, resolved, strict=True))
+    return [found[index] for index in range(len(everyone))]
+
+
+def change(item: Item, *, now: datetime) -> None:
+    """Follow a person to the number or user id Meta says they have now."""
+    fact: facts.IdentityChange = item.fact
+    is_moved = bool(fact.new_phone) and fact.new_phone != fact.old_phone
+    is_renamed = bool(fact.new_bsuid) and fact.new_bsuid != fact.old_bsuid
+    left = [phone_key(fact.old_phone)] if is_moved and fact.old_phone else []
+    left += [fact.old_bsuid] if is_renamed and fact.old_bsuid else []
+    if not left:
+        return
+    if is_moved:
+        contact = people.change_number(
+            old=fact.old_phone,
+            new=fact.new_phone,
+            bsuid=fact.new_bsuid,
+            previous_bsuid=fact.old_bsuid,
+            now=now,
+        )
+    else:
+        contact = people.change_bsuid(previous=fact.old_bsuid, bsuid=fact.new_bsuid, now=now)
+    with connection.cursor() as cursor:
+        cursor.execute(_REMEMBER, [tenancy.current_id(), sorted(left), contact.pk, item.at])
+
+
+def learn(pairs: Sequence[Seen], *, now: datetime) -> None:
+    """Take over addresses Meta named together, of people we wrote to."""
+    complete = {one.person: one for one in pairs if one.person.bsuid and one.person.number}
+    if complete:
+        contact_ids(list(complete.values()), now=now)
+
+
+def find_contacts(ids: Sequence[UUID]) -> dict[UUID, Contact]:
+    """Return contacts of the business in scope by id."""
+    found: dict[UUID, Contact] = Contact.objects.in_bulk(list(set(ids)))
+    return found
+
+
+Former = dict[str, tuple[UUID, datetime]]
+
+
+def _find_former(everyone: Sequence[Seen]) -> Former:
+    keys = {key for one in everyone for key in one.keys}
+    rows = FormerAddress.objects.filter(address__in=keys)
+    return {row.address: (row.contact_id, row.changed_at) for row in rows}
+
+
+def _moved(one: Seen, former: Former) -> UUID | None:
+    """Return the contact who had this address when the fact was true."""
+    if one.person.bsuid in former:
+        return former[one.person.bsuid][0]
+    if one.person.bsuid or not one.person.number:
+        return None
+    contact_id, changed_at = former.get(phone_key(one.person.number), (None, one.at))
+    return contact_id if one.at <= changed_at + _SLACK else None

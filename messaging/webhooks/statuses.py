@@ -1,0 +1,233 @@
+"""Statuses of our messages, of all businesses of a batch at once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+from django.db import connection
+
+from accounts import tenancy
+from compliance import optout
+from compliance.models import ConsentEvent
+from messaging.contacts import people as contacts
+from messaging.contacts.models import Contact
+from messaging.messages import status
+from messaging.meta import errors, facts
+from messaging.signals import StatusChange
+from messaging.webhooks import people
+from messaging.webhooks.batch import Item
+from messaging.webhooks.claims import Reason
+
+logger = structlog.get_logger(__name__)
+
+# The person turned marketing off; the person has no WhatsApp any more. Source: meta/errors.md.
+_STOPPED_MARKETING: Final = 131050
+_UNDELIVERABLE: Final = 131026
+
+_ACTIVITY: Final = """
+INSERT INTO messaging_senderactivity AS held
+    (sender_id, last_status_message_id, last_status_at, last_inbound_at)
+SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[], %s::timestamptz[])
+    AS told (sender_id, message_id, status_at, inbound_at)
+ORDER BY sender_id
+ON CONFLICT (sender_id) DO UPDATE SET
+    last_status_message_id =
+        GREATEST(held.last_status_message_id, excluded.last_status_message_id),
+    last_status_at = GREATEST(held.last_status_at, excluded.last_status_at),
+    last_inbound_at = GREATEST(held.last_inbound_at, excluded.last_inbound_at)
+"""
+
+
+def apply(items: Sequence[Item], *, now: datetime) -> int:
+    """Apply every status to its message; return how many messages moved.
+
+    A status of a message that is not known is tried again later: it may have overtaken the
+    record of its own send.
+    """
+    known = [item for item in items if status.is_known(item.fact.status)]
+    if len(known) < len(items):
+        logger.info("webhook_status_not_known", count=len(items) - len(known))
+    updates = [_update(item) for item in known]
+    done = status.apply_batch(updates, now=now)
+    unmatched = set(done.unmatched)
+    matched = []
+    for item, update in zip(known, updates, strict=True):
+        if update in unmatched:
+            item.fail(
+                Reason.UNKNOWN_MESSAGE, "No message of this number has this id.", may_pass=True
+            )
+        else:
+            matched.append(item)
+    _about_people(known, matched, done.changes, now=now)
+    return len(done.changes)
+
+
+def note_activity(items: Iterable[Item]) -> None:
+    """Write when Meta last spoke about each number: statuses and people's messages."""
+    seen: dict[UUID, _Activity] = defaultdict(_Activity)
+    for item in items:
+        if item.sender is None or item.outcome.problems:
+            continue
+        seen[item.sender.pk].add(item)
+    rows = {sender_id: one for sender_id, one in seen.items() if one.is_news}
+    if not rows:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _ACTIVITY,
+            [
+                list(rows),
+                [one.message_id for one in rows.values()],
+                [one.status_at for one in rows.values()],
+                [one.inbound_at for one in rows.values()],
+            ],
+        )
+
+
+@dataclass(slots=True)
+class _Activity:
+    message_id: UUID | None = None
+    status_at: datetime | None = None
+    inbound_at: datetime | None = None
+
+    @property
+    def is_news(self) -> bool:
+        return bool(self.status_at or self.inbound_at)
+
+    def add(self, item: Item) -> None:
+        if isinstance(item.fact, facts.StatusUpdate):
+            self.status_at = max(self.status_at or item.at, item.at)
+            if message_id := _message_id(item.fact.callback_data):
+                self.message_id = max(self.message_id or message_id, message_id)
+        elif isinstance(item.fact, facts.InboundMessage):
+            self.inbound_at = max(self.inbound_at or item.at, item.at)
+
+
+def _update(item: Item) -> status.Update:
+    fact: facts.StatusUpdate = item.fact
+    if item.sender is None:
+        raise ValueError("a status is routed by its sender")
+    error = fact.errors[0] if fact.errors else None
+    return status.Update(
+        business_id=item.sender.business_id,
+        sender_id=item.sender.pk,
+        wamid=fact.wamid[:255],
+        status=fact.status,
+        at=item.at,
+        message_id=_message_id(fact.callback_data),
+        participant=fact.participant,
+        **_error_of(error),
+        **_pricing_of(fact.pricing),
+    )
+
+
+def _error_of(error: facts.MetaError | None) -> Mapping[str, Any]:
+    if error is None:
+        return {}
+    return {
+        "error_code": error.code,
+        "error_reason": errors.describe(error.code).reason[:40],
+        "error_title": error.title[:300],
+        "error_details": error.details,
+    }
+
+
+def _pricing_of(pricing: facts.Pricing | None) -> Mapping[str, Any]:
+    if pricing is None:
+        return {}
+    is_billable = pricing.type == "regular" if pricing.type else pricing.billable
+    return {"pricing_category": pricing.category[:40], "is_billable": is_billable}
+
+
+def _message_id(callback_data: str) -> UUID | None:
+    """Return our message id; None for what another system put there."""
+    if len(callback_data) != 36:
+        return None
+    try:
+        return UUID(callback_data)
+    except ValueError:
+        return None
+
+
+def _about_people(
+    known: Sequence[Item],
+    matched: Sequence[Item],
+    changes: Iterable[StatusChange],
+    *,
+    now: datetime,
+) -> None:
+    """Remember what statuses tell about people: their ids, and that they cannot be reached."""
+    by_business: dict[UUID, list[Item]] = defaultdict(list)
+    for item in matched:
+        if item.fact.recipient_bsuid and item.fact.recipient_phone and item.business_id:
+            by_business[item.business_id].append(item)
+    for business_id, items in sorted(by_business.items()):
+        with tenancy.scope(business_id):
+            people.learn([_seen(item) for item in items], now=now)
+    for item in known:
+        if _STOPPED_MARKETING in _codes(item) and item.business_id:
+            with tenancy.scope(item.business_id):
+                _stop_marketing(item, now=now)
+    failed = [one for one in changes if one.error_code == _UNDELIVERABLE]
+    _cannot_be_reached([one.message_id for one in failed])
+
+
+def _codes(item: Item) -> set[int | None]:
+    return {error.code for error in item.fact.errors} if item.fact.status == "failed" else set()
+
+
+def _seen(item: Item) -> people.Seen:
+    return people.seen(phone=item.fact.recipient_phone, bsuid=item.fact.recipient_bsuid, at=item.at)
+
+
+def _stop_marketing(item: Item, *, now: datetime) -> None:
+    keys = set(_seen(item).keys)
+    for address in (item.fact.recipient_phone, item.fact.recipient_bsuid):
+        contact = contacts.find(address) if address else None
+        keys |= set(contact.address_keys) if contact else set()
+    message_id = _message_id(item.fact.callback_data)
+    if not keys and message_id:
+        keys |= _keys_of_message(message_id)
+    if keys:
+        optout.stop_marketing(
+            addresses=sorted(keys),
+            source=ConsentEvent.Source.SEND_ERROR,
+            occurred_at=item.at,
+            now=now,
+            evidence={"wamid": item.fact.wamid, "code": _STOPPED_MARKETING},
+        )
+
+
+def _keys_of_message(message_id: UUID) -> set[str]:
+    """Return the addresses of the person a message went to."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT contact_id FROM messaging_message WHERE id = %s AND business_id = %s",
+            [message_id, tenancy.current_id()],
+        )
+        found = cursor.fetchone()
+    contact = Contact.objects.filter(pk=found[0]).first() if found else None
+    return set(contact.address_keys) if contact else set()
+
+
+def _cannot_be_reached(message_ids: Sequence[UUID]) -> None:
+    """Mark the people these messages could not reach, unless they wrote since."""
+    if not message_ids:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE messaging_contact AS contact SET undeliverable_at = failed.at "
+            "FROM (SELECT contact_id, max(failed_at) AS at FROM messaging_message "
+            "      WHERE id = ANY(%s) GROUP BY contact_id) AS failed "
+            "WHERE contact.id = failed.contact_id "
+            "AND (contact.undeliverable_at IS NULL OR contact.undeliverable_at < failed.at) "
+            "AND NOT EXISTS (SELECT 1 FROM messaging_conversation thread "
+            "    WHERE thread.contact_id = contact.id AND thread.last_inbound_at >= failed.at)",
+            [list(message_ids)],
+        )
