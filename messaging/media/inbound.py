@@ -1,0 +1,188 @@
+"""Files people send us: announced with their message, fetched later, each with its own state.
+
+The text of a message never waits for its file. A file is due at `next_attempt_at`; a worker takes
+it by moving that instant forward, so a killed worker's files are due again by themselves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from tempfile import SpooledTemporaryFile
+from typing import IO, Final
+from uuid import UUID
+
+import structlog
+from django.core.files import File
+from django.db import transaction
+
+from accounts import graph as meta_connection
+from accounts import tenancy
+from config.lib import graph, loop, storage
+from config.lib.ids import derived_id, time_of
+from messaging import jobs
+from messaging.media import uploads
+from messaging.media.models import MediaFile
+from messaging.meta import errors
+from messaging.meta.client import MetaClient
+
+logger = structlog.get_logger(__name__)
+
+Status = MediaFile.Status
+
+# Ids in webhooks live 7 days at Meta; no file is larger than 100 MB. Source: Meta's media page.
+META_KEEPS: Final = timedelta(days=7)
+MAX_BYTES: Final = 100 * 1024 * 1024
+MEMORY_BYTES: Final = 4 * 1024 * 1024
+LEASE: Final = timedelta(minutes=10)
+WAITS: Final = tuple(timedelta(minutes=m) for m in (1, 2, 5, 15, 60, 180, 720, 1440))
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """A file a message speaks of, in Meta's words."""
+
+    message_id: UUID
+    sender_id: UUID
+    meta_media_id: str
+    mime_type: str = ""
+    sha256: str = ""
+    filename: str = ""
+
+
+class Damaged(Exception):
+    """The bytes are not those Meta announced."""
+
+
+def announce(files: Sequence[Announced], *, now: datetime) -> list[UUID]:
+    """Note files to be fetched; the same announcement twice is one file. Orders the job."""
+    if not files:
+        return []
+    rows = [
+        MediaFile(
+            id=derived_id(time_of(one.message_id), str(one.message_id), one.meta_media_id),
+            business_id=tenancy.current_id(),
+            message_id=one.message_id,
+            sender_id=one.sender_id,
+            meta_media_id=one.meta_media_id[:64],
+            meta_expires_at=now + META_KEEPS,
+            mime_type=one.mime_type.partition(";")[0].strip()[:100],
+            filename=uploads.clean_name(one.filename) if one.filename else "",
+            next_attempt_at=now,
+        )
+        for one in files
+    ]
+    MediaFile.objects.bulk_create(rows, ignore_conflicts=True)
+    jobs.FETCH_MEDIA.enqueue()
+    return [row.pk for row in rows]
+
+
+def fetch_due(*, now: datetime, limit: int = 20) -> dict[str, int]:
+    """Fetch files that are due, in every business; return counts by what became of them."""
+    counts = {"stored": 0, "later": 0, "failed": 0}
+    for media in _claim(now, limit):
+        with tenancy.scope(media.business_id):
+            counts[_fetch(media, now)] += 1
+    return counts
+
+
+def retry(media: MediaFile, *, now: datetime) -> None:
+    """Put a file that failed back in line, as an operator asks."""
+    MediaFile.objects.filter(pk=media.pk, status=Status.FAILED).update(
+        status=Status.PENDING, attempts=0, next_attempt_at=now, error=""
+    )
+    jobs.FETCH_MEDIA.enqueue()
+
+
+def _claim(now: datetime, limit: int) -> list[MediaFile]:
+    with transaction.atomic():
+        due = MediaFile.across_businesses.filter(status=Status.PENDING, next_attempt_at__lte=now)
+        claimed = list(
+            due.select_related("sender__account")
+            .order_by("next_attempt_at")
+            .select_for_update(of=("self",), skip_locked=True)[:limit]
+        )
+        for media in claimed:
+            media.attempts += 1
+            media.next_attempt_at = now + LEASE
+        MediaFile.across_businesses.bulk_update(claimed, ["attempts", "next_attempt_at"])
+    return claimed
+
+
+def _fetch(media: MediaFile, now: datetime) -> str:
+    if media.sender is None:
+        return _give_up(media, "The number it came to is no longer connected.")
+    try:
+        with SpooledTemporaryFile(max_size=MEMORY_BYTES) as file:
+            found = loop.run(_download(media, file))
+            return _keep(media, file, found, now)
+    except (graph.TooLarge, graph.UntrustedHost, Damaged) as error:
+        return _give_up(media, str(error))
+    except errors.Rejected as error:
+        return _give_up(media, error.title)
+    except errors.SendError as error:
+        return _later(media, error.title, now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    mime_type: str
+    size: int
+    sha256: str
+
+
+async def _download(media: MediaFile, file: IO[bytes]) -> _Found:
+    """Ask where the file is (an address lives five minutes) and fetch it."""
+    sender = media.sender
+    if sender is None:
+        raise Damaged("The number it came to is no longer connected.")
+    client = MetaClient(meta_connection.client())
+    token = sender.account.access_token
+    told = await client.get_media(
+        media.meta_media_id, token, phone_number_id=sender.phone_number_id
+    )
+    digest, size = hashlib.sha256(), 0
+    async for chunk in client.download_media(told.url, token, max_bytes=MAX_BYTES):
+        file.write(chunk)
+        digest.update(chunk)
+        size += len(chunk)
+    return _Found(told.mime_type.partition(";")[0].strip(), size, digest.hexdigest())
+
+
+def _keep(media: MediaFile, file: IO[bytes], found: _Found, now: datetime) -> str:
+    file.seek(0)
+    media.path = storage.media().save(uploads.path_of(media, now), File(file))
+    media.size, media.sha256 = found.size, found.sha256
+    media.mime_type = (found.mime_type or media.mime_type)[:100]
+    media.status, media.next_attempt_at, media.error = Status.STORED, None, ""
+    media.save(
+        update_fields=[
+            "path",
+            "size",
+            "sha256",
+            "mime_type",
+            "status",
+            "next_attempt_at",
+            "error",
+        ]
+    )
+    return "stored"
+
+
+def _later(media: MediaFile, reason: str, now: datetime) -> str:
+    wait = WAITS[min(media.attempts, len(WAITS)) - 1]
+    is_over = media.meta_expires_at is not None and now + wait > media.meta_expires_at
+    if is_over or media.attempts >= len(WAITS):
+        return _give_up(media, reason)
+    media.next_attempt_at, media.error = now + wait, reason[:200]
+    media.save(update_fields=["next_attempt_at", "error"])
+    return "later"
+
+
+def _give_up(media: MediaFile, reason: str) -> str:
+    media.status, media.next_attempt_at, media.error = Status.FAILED, None, reason[:200]
+    media.save(update_fields=["status", "next_attempt_at", "error"])
+    logger.warning("media_failed", media_id=str(media.pk), attempts=media.attempts)
+    return "failed"
