@@ -1,0 +1,1 @@
+"""Contacts, tags, lists and imports as plain REST resources."""
