@@ -256,7 +256,7 @@ async def test_a_failure_does_not_show_the_token() -> None:
 def test_each_event_loop_gets_its_own_session() -> None:
     async def ask(client: GraphClient, port: int) -> int:
         response = await client.request("GET", "/1", token="t")
-        await client.close()
+        sessions.append(client._session)
         return response.status
 
     async def serve_and_ask() -> int:
@@ -266,10 +266,12 @@ def test_each_event_loop_gets_its_own_session() -> None:
         finally:
             server.close()
 
+    sessions: list[object] = []
     port = closed_port()
     client = GraphClient(f"http://127.0.0.1:{port}", "v26.0", timeouts=QUICK)
 
     assert [asyncio.run(serve_and_ask()), asyncio.run(serve_and_ask())] == [200, 200]
+    assert sessions[0] is not sessions[1]
 
 
 async def test_a_download_comes_in_chunks_with_the_token() -> None:

@@ -524,6 +524,12 @@ def test_a_system_message_that_says_nothing_is_unknown() -> None:
     assert isinstance(only(body), facts.UnknownItem)
 
 
+def test_a_group_is_never_taken_for_a_phone() -> None:
+    item = only(spoilt("status_group_read", ("value", "statuses", 0, "recipient_id"), "1203630"))
+
+    assert (item.recipient_phone, item.group_id) == ("", "1203630")
+
+
 def test_half_an_emoji_does_not_cost_the_batch() -> None:
     raw = orjson.dumps(json.loads(FILES["msg_text"])).replace(
         "Lucía Ferrer".encode(), b"Luc\\ud83d", 1
