@@ -20,6 +20,7 @@ from accounts import tenancy
 from accounts.models import User
 from compliance import ledger
 from compliance.models import Consent, ConsentEvent, ConsentStatus, Scope
+from compliance.signals import ConsentWithdrawn, consent_withdrawn
 from config.lib.errors import InvalidInput
 
 OPTED_OUT: Final = "opted_out"
@@ -149,7 +150,9 @@ def record(
     with transaction.atomic():
         lock(addresses)
         written = ledger.write(events).event_ids
-    return [event for event in events if event.pk in written]
+        new = [event for event in events if event.pk in written]
+        _announce_withdrawn(new)
+    return new
 
 
 def record_many(
@@ -186,6 +189,7 @@ def record_many(
     with transaction.atomic():
         lock([e.address for e in events if e.status == ConsentStatus.OPTED_OUT])
         written = ledger.write(events)
+        _announce_withdrawn([event for event in events if event.pk in written.event_ids])
         granted = [e for e in events if e.status == ConsentStatus.OPTED_IN]
         return Recorded(
             events=len(written.event_ids),
@@ -289,6 +293,13 @@ def lock(addresses: Sequence[str]) -> None:
             "FROM unnest(%s::text[]) AS names(name)",
             [names],
         )
+
+
+def _announce_withdrawn(events: Sequence[ConsentEvent]) -> None:
+    stopped = {event.address for event in events if event.status == ConsentStatus.OPTED_OUT}
+    if stopped:
+        fact = ConsentWithdrawn(tenancy.current_id(), tuple(sorted(stopped)))
+        consent_withdrawn.send(sender=ConsentWithdrawn, fact=fact)
 
 
 def _credible(occurred_at: datetime, now: datetime) -> datetime:

@@ -88,11 +88,10 @@ def reduce(state: State, update: Update) -> State:
         return state
     status = _MEANING.get(update.status, update.status)
     state = replace(
-        state,
+        _seen(state, status, update.at),
         wamid=state.wamid if state.status in RANK and state.wamid else update.wamid or state.wamid,
         pricing_category=state.pricing_category or update.pricing_category,
         is_billable=update.is_billable if state.is_billable is None else state.is_billable,
-        **_instants(state, status, update.at),
     )
     if status == "failed":
         state = replace(
@@ -107,6 +106,15 @@ def reduce(state: State, update: Update) -> State:
     return replace(state, status=status)
 
 
+def _priced(state: State, update: Update) -> State:
+    """Take over the price, which Meta tells with some copies of a status and not with others."""
+    if not update.pricing_category or state.pricing_category or update.wamid != state.wamid:
+        return state
+    return replace(
+        state, pricing_category=update.pricing_category, is_billable=update.is_billable
+    )
+
+
 def _is_of_an_earlier_attempt(state: State, update: Update) -> bool:
     """Say whether the update belongs to a send that was since repeated.
 
@@ -119,16 +127,20 @@ def _is_of_an_earlier_attempt(state: State, update: Update) -> bool:
     return (update.wamid == state.wamid) is is_waiting
 
 
-def _instants(state: State, status: str, at: datetime) -> dict[str, datetime]:
-    """Return the instants an update proves, each the earliest known."""
-    columns = {
-        "sent": ("sent_at",),
-        "delivered": ("sent_at", "delivered_at"),
-        "read": ("sent_at", "delivered_at", "read_at"),
-        "failed": ("failed_at",),
-    }[status]
-    known = {column: getattr(state, column) for column in columns}
-    return {column: min(value, at) if value else at for column, value in known.items()}
+def _seen(state: State, status: str, at: datetime) -> State:
+    """Keep the instants an update proves, each the earliest known."""
+    if status == "failed":
+        return replace(state, failed_at=_earliest(state.failed_at, at))
+    state = replace(state, sent_at=_earliest(state.sent_at, at))
+    if status in {"delivered", "read"}:
+        state = replace(state, delivered_at=_earliest(state.delivered_at, at))
+    if status == "read":
+        state = replace(state, read_at=_earliest(state.read_at, at))
+    return state
+
+
+def _earliest(known: datetime | None, at: datetime) -> datetime:
+    return min(known, at) if known else at
 
 
 def apply_batch(updates: Iterable[Update], *, now: datetime) -> Applied:
@@ -147,6 +159,8 @@ def apply_batch(updates: Iterable[Update], *, now: datetime) -> Applied:
         for move in moves:
             for update in sorted(fresh.get(move.row.id, ()), key=lambda one: one.at):
                 move.after = reduce(move.after, update)
+            for update in matched[move.row.id]:
+                move.after = _priced(move.after, update)
         moved = [move for move in moves if move.after != move.row.state]
         _write(moved)
         changes = tuple(move.change(now) for move in moved if move.is_step)
@@ -253,8 +267,13 @@ def _locked(matched: _Groups) -> dict[UUID, _Row]:
             "WHERE id = ANY(%s) AND direction = 'outbound' ORDER BY id FOR UPDATE",
             [list(matched)],
         )
-        rows = (_Row(*found[:8], State(*found[8:])) for found in cursor.fetchall())
+        rows = (_row(found) for found in cursor.fetchall())
         return {row.id: row for row in rows if row.sender_id == senders[row.id]}
+
+
+def _row(found: tuple[Any, ...]) -> _Row:
+    values: list[Any] = [*found[:8], State(*found[8:])]
+    return _Row(*values)
 
 
 def _log(rows: dict[UUID, _Row], matched: _Groups, *, now: datetime) -> _Groups:

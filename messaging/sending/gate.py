@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db import connection
 
 from compliance import consent
+from compliance.models import Scope
 from messaging.contacts.models import Contact
 from messaging.conversations import window
 from messaging.conversations.models import Conversation
@@ -153,7 +154,7 @@ def find_refusal(
         return None
     decision = consent.check(
         addresses=contact.address_keys,
-        scope=consent.Scope(category),
+        scope=Scope(category),
         last_inbound_at=last_inbound_at,
     )
     return None if isinstance(decision, consent.Allowed) else Refusal(decision.code)

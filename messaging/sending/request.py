@@ -227,7 +227,7 @@ def _put(
         )
         message.save(force_insert=True)
         _touch_conversation(sender, contact, now)
-        if is_later:
+        if is_later and options.scheduled_at is not None:
             ScheduledMessage.objects.create(
                 message_id=message.pk,
                 business_id=message.business_id,

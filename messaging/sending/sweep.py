@@ -41,7 +41,8 @@ def release_expired(*, now: datetime) -> int:
             "WHERE lease_until < %s AND NOT is_in_flight FOR UPDATE SKIP LOCKED)",
             [now],
         )
-        return cursor.rowcount
+        freed: int = cursor.rowcount
+    return freed
 
 
 def settle_expired(*, now: datetime) -> int:

@@ -215,7 +215,7 @@ def rebuild(sender: Sender, *, now: datetime, asking: Sequence[UUID]) -> None:
         client.delete(busy)
 
 
-def _usage(sender: Sender, now: datetime, leased: int) -> dict[str, Any]:
+def _usage(sender: Sender, now: datetime, leased: int) -> Any:
     hour = now.replace(minute=0, second=0, microsecond=0)
     rows = SenderUsage.objects.filter(sender=sender)
     today = rows.filter(hour__gte=hour.replace(hour=0)).aggregate(sent=Sum("sent"))["sent"] or 0

@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts import tenancy
@@ -313,3 +314,48 @@ def test_a_cancelled_message_never_leaves(pump: Pump, sandbox: SandboxProcess) -
 
     assert sandbox.accepted() == []
     assert pump.status_of(message) == "cancelled"
+
+
+def test_an_opt_out_commits_only_after_what_was_under_way_has_landed(
+    pump: Pump, sandbox: SandboxProcess
+) -> None:
+    person = pump.person(READ[0])
+    pump.ask(person)
+    sandbox.fault(latency_ms=1500)
+    sending = threading.Thread(target=_run_and_close, args=(pump,))
+
+    sending.start()
+    while not QueueItem.objects.filter(is_in_flight=True).exists():
+        connection.close()
+    pump.consent(person, ConsentStatus.OPTED_OUT)
+    committed_at = timezone.now()
+    sending.join()
+
+    accepted_at = datetime.fromisoformat(sandbox.accepted()[0]["accepted_at"])
+    assert accepted_at < committed_at
+    assert not QueueItem.objects.exists()
+
+
+def test_no_message_is_marked_as_leaving_while_its_person_opts_out(
+    pump: Pump, sandbox: SandboxProcess
+) -> None:
+    person = pump.person(READ[0])
+    message = pump.ask(person)
+    owner = new_id()
+    queue.claim(sender_id=pump.sender.pk, owner=owner, limit=10, now=timezone.now())
+    marked: list[set[UUID]] = []
+
+    with transaction.atomic():
+        pump.consent(person, ConsentStatus.OPTED_OUT)
+        other = threading.Thread(target=_mark_and_close, args=(message.pk, owner, marked))
+        other.start()
+        other.join()
+
+    assert marked == [set()]
+
+
+def _mark_and_close(message_id: UUID, owner: UUID, marked: list[set[UUID]]) -> None:
+    try:
+        marked.append(queue.mark_leaving([message_id], owner=owner))
+    finally:
+        connection.close()
