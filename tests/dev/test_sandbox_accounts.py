@@ -1,8 +1,11 @@
 """Templates, numbers, accounts and files of the sandbox."""
 
+import time
+
 import aiohttp
 import pytest
 
+from config.dev.sandbox.files import link
 from tests.dev.conftest import SENDER, TOKEN, WABA, Graph, Json, Receiver
 
 TEMPLATES = f"{WABA}/message_templates"
@@ -199,10 +202,20 @@ async def test_a_file_is_uploaded_sent_and_downloaded(graph: Graph) -> None:
         assert anonymous.status == 401
     async with graph.http.get(found["url"], headers=TOKEN) as download:
         assert await download.read() == b"\x89PNG picture"
-    expired = found["url"].replace("&ext=", "&ext=1&was=")
-    async with graph.http.get(expired, headers=TOKEN) as gone:
-        assert gone.status == 404
+    forged = found["url"].replace("&hash=", "&hash=0")
+    async with graph.http.get(forged, headers=TOKEN) as unknown:
+        assert unknown.status == 404
     assert (status, found["file_size"], found["mime_type"]) == (200, 12, "image/png")
+
+
+async def test_a_link_lives_five_minutes(graph: Graph) -> None:
+    _, uploaded = await graph.call("POST", f"{SENDER}/media", data=picture())
+    media = graph.sandbox.world.media[uploaded["id"]]
+
+    for age, status in ((290, 200), (310, 404)):
+        url = link(graph.sandbox, media, now=time.time() - age)
+        async with graph.http.get(url, headers=TOKEN) as response:
+            assert response.status == status
 
 
 async def test_a_file_is_deleted(graph: Graph) -> None:

@@ -91,7 +91,7 @@ async def get_media(sandbox: Sandbox, request: web.BaseRequest, node: str) -> we
     return json_answer(
         {
             "messaging_product": "whatsapp",
-            "url": link(sandbox, media),
+            "url": link(sandbox, media, now=time.time()),
             "mime_type": media.mime_type,
             "sha256": media.sha256,
             "file_size": len(media.data),
@@ -100,9 +100,9 @@ async def get_media(sandbox: Sandbox, request: web.BaseRequest, node: str) -> we
     )
 
 
-def link(sandbox: Sandbox, media: Media) -> str:
+def link(sandbox: Sandbox, media: Media, *, now: float) -> str:
     """Return the address of the file; valid for five minutes, with the token."""
-    expires = int(time.time()) + LINK_SECONDS
+    expires = int(now) + LINK_SECONDS
     query = f"mid={media.id}&source=getMedia&ext={expires}&hash={_mark(media, expires)}"
     return f"{sandbox.base_url}{DOWNLOADS}{media.id}?{query}"
 
