@@ -1,6 +1,7 @@
 """Which business a request acts in."""
 
 import uuid
+from collections.abc import Iterator
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -138,10 +139,11 @@ def test_the_session_needs_the_csrf_token_to_write(cast: Cast) -> None:
 def test_a_streamed_answer_is_made_in_the_scope_of_its_request(cast: Cast) -> None:
     ApiKeyFactory.create(business=cast.business, name="ours")
 
-    def stream(_: HttpRequest) -> StreamingHttpResponse:
-        return StreamingHttpResponse(key.name.encode() for key in ApiKey.objects.iterator())
+    def names() -> Iterator[bytes]:
+        for key in ApiKey.objects.all():
+            yield key.name.encode()
 
-    response = BusinessMiddleware(stream)(page_of(cast))
+    response = BusinessMiddleware(lambda _: StreamingHttpResponse(names()))(page_of(cast))
 
     assert isinstance(response, StreamingHttpResponse)
     assert b"".join(response) == b"ours"
