@@ -1,10 +1,16 @@
 """What the sandbox accepts and what it refuses, as Meta does."""
 
+import contextlib
+import copy
+from collections.abc import Iterator
 from typing import Any
 
+import orjson
 import pytest
 
 from config.dev.sandbox.addresses import user_id_for
+from config.dev.sandbox.errors import MetaError
+from config.dev.sandbox.sending import receive
 from tests.dev.conftest import SENDER, WABA, Graph, Json, Receiver
 
 TO = "+34611000101"
@@ -217,6 +223,37 @@ async def test_what_meta_refuses_is_refused_with_its_code(graph: Graph, case: st
     assert (status, answer["error"]["code"]) == (404 if code == 132001 else 400, code)
     assert answer["error"].keys() >= {"message", "type", "fbtrace_id"}
     assert (await graph.control("GET", "messages?count=1")) == {"count": 0}
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the way to every value inside."""
+    if path:
+        yield path
+    if isinstance(value, dict | list):
+        inside = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, child in inside:
+            yield from places(child, (*path, key))
+
+
+@pytest.mark.parametrize("odd", [None, 5, True, "x", [], {}, [1], {"a": 1}])
+async def test_odd_values_anywhere_are_taken_or_refused(graph: Graph, odd: Any) -> None:
+    phone = graph.sandbox.world.phones[SENDER]
+    answered = 0
+    for fields in ACCEPTED.values():
+        whole = {"messaging_product": "whatsapp", "to": TO, **fields}
+        for *way, last in places(whole):
+            payload = copy.deepcopy(whole)
+            target: Any = payload
+            for key in way:
+                target = target[key]
+            target[last] = odd
+            with contextlib.suppress(MetaError):
+                receive(graph.sandbox, phone, payload, orjson.dumps(payload))
+            answered += 1
+
+    chat = await graph.control("GET", f"chat?key={TO[1:]}&items=5000")
+    assert answered > 250
+    assert chat["items"]
 
 
 async def test_a_token_is_needed_and_can_be_declared_invalid(graph: Graph) -> None:

@@ -59,6 +59,10 @@ def _object(kind: str, content: Any) -> Json:
     return content
 
 
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
 def _text(_world: World, content: Any) -> None:
     body = _object("text", content).get("body")
     if not isinstance(body, str) or not body:
@@ -98,7 +102,7 @@ def _contacts(_world: World, content: Any) -> None:
         raise invalid("contacts", f"At most {MAX_CONTACTS} contacts.")
     for contact in content:
         name = _object("contacts", contact).get("name")
-        if not isinstance(name, dict) or not name.get("formatted_name"):
+        if not isinstance(name, dict) or not _is_text(name.get("formatted_name")):
             raise missing("contacts['name']['formatted_name']")
         if not any(part != "formatted_name" and value for part, value in name.items()):
             raise missing("contacts['name']: one more part of the name")

@@ -32,10 +32,13 @@ def check(content: Json) -> None:
     """Check one interactive object."""
     kind = content.get("type")
     action = content.get("action")
-    if kind not in _ACTIONS and kind not in OTHER_TYPES:
+    if not isinstance(kind, str) or (kind not in _ACTIONS and kind not in OTHER_TYPES):
         raise invalid("interactive['type']")
     if not isinstance(action, dict):
         raise missing("interactive['action']")
+    for part in ("body", "footer"):
+        if content.get(part) is not None and not isinstance(content[part], dict):
+            raise invalid(f"interactive['{part}']", "An object is expected.")
     body = content.get("body")
     if body is None and kind not in BODY_OPTIONAL:
         raise missing("interactive['body']")
@@ -44,9 +47,9 @@ def check(content: Json) -> None:
         _text("interactive['body']['text']", body.get("text"), limit)
     if content.get("footer") is not None:
         _text("interactive['footer']['text']", content["footer"].get("text"), MAX_SMALL)
-    _header(str(kind), content.get("header"))
+    _header(kind, content.get("header"))
     if kind in _ACTIONS:
-        _ACTIONS[str(kind)](action)
+        _ACTIONS[kind](action)
 
 
 def _text(where: str, value: Any, limit: int) -> str:

@@ -14,8 +14,21 @@ MEDIA = ("image", "video", "audio", "document", "sticker")
 
 
 def bubble(item: Message | Inbound) -> Json:
-    """Return what the page draws for one message."""
-    return _received(item) if isinstance(item, Message) else _written(item)
+    """Return what the page draws for one message; of an odd one only its type."""
+    try:
+        return _received(item) if isinstance(item, Message) else _written(item)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        return _odd(item)
+
+
+def _odd(item: Message | Inbound) -> Json:
+    if isinstance(item, Message):
+        sender, kind, wamid = item.phone.id, item.type, item.wamid
+    else:
+        sender, wamid = item.phone_number_id, str(item.content["id"])
+        kind = str(item.content.get("type", "message"))
+    drawn = {"id": wamid, "at": item.at, "phone_number_id": sender, "type": kind}
+    return {**drawn, "written": isinstance(item, Inbound), "label": kind, "body": f"[{kind}]"}
 
 
 def summary(customer: Customer) -> Json:

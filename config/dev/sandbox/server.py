@@ -98,6 +98,9 @@ def handler_for(sandbox: Sandbox) -> Callable[[web.BaseRequest], Awaitable[web.S
             return server_fault(fault)
         except ConnectionDropped:
             return web.Response(status=499)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            log.exception("a malformed request was not understood: %s", request.path)
+            return refusal(MetaError(100, "Invalid parameter"))
 
     return handle
 

@@ -21,7 +21,7 @@ def find_template(waba: Waba, message: Json) -> Template:
         raise missing("template")
     name, language = spec.get("name"), spec.get("language")
     code = language.get("code") if isinstance(language, dict) else None
-    if not name or not code:
+    if not (name and isinstance(name, str) and code and isinstance(code, str)):
         raise missing("template['language']['code']" if name else "template['name']")
     template = waba.templates.get((name, code))
     if template is None:
@@ -128,7 +128,7 @@ def _check_texts(
     length = sum(_check_text(where, parameter, kinds) for parameter in parameters)
     if named and names:
         given = [p.get("parameter_name") for p in parameters]
-        if not all(given):
+        if not all(name and isinstance(name, str) for name in given):
             raise MetaError(132012, f"{where}: Parameter name is missing or empty")
         if set(given) != set(names):
             raise MetaError(132018, f"{where}: parameter names do not match the template")
