@@ -62,13 +62,9 @@ def tier_of(limit: str) -> str:
     return next((name for ceiling, name in _TIERS if people <= ceiling), "TIER_100K")
 
 
-def is_standing(event: str) -> bool:
-    """Say whether an event of Meta's decides if the account may send."""
-    return (
-        event in _STOPPING
-        or event in _RESUMING
-        or event in {"ACCOUNT_RESTRICTION", "DISABLED_UPDATE"}
-    )
+def decides(standing: Standing) -> bool:
+    """Say whether a fact of Meta's decides if the account may send; others are mere news."""
+    return _verdict(standing) is not None
 
 
 @transaction.atomic

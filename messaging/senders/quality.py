@@ -34,15 +34,20 @@ class Change:
     digest: str = ""
 
 
-def apply(sender: Sender, change: Change, *, at: datetime) -> None:
-    """Write what changed to the sender; `at` is Meta's time. The newest change is applied last."""
-    fields: dict[str, str] = {}
+def fields_of(change: Change) -> dict[str, str]:
+    """Return the columns of the sender a change sets; empty for mere news."""
     if change.event in _FLAGS:
-        fields["meta_status"] = _FLAGS[change.event]
+        return {"meta_status": _FLAGS[change.event]}
     if change.event in _THROUGHPUT:
-        fields["throughput"] = _THROUGHPUT[change.event]
+        return {"throughput": _THROUGHPUT[change.event]}
     if change.kind == "name" and change.event == "APPROVED" and change.name:
-        fields["verified_name"] = change.name[:120]
+        return {"verified_name": change.name[:120]}
+    return {}
+
+
+def apply(sender: Sender, change: Change) -> None:
+    """Write what changed to the sender."""
+    fields = fields_of(change)
     if fields:
         Sender.across_businesses.filter(pk=sender.pk).update(**fields)
 

@@ -65,12 +65,13 @@ def apply(items: Sequence[Item], *, now: datetime) -> None:
 
 def _act(arrived: Sequence[Arrived], *, now: datetime) -> None:
     replies = _hear_optouts(arrived, now=now)
-    conversations = threads.note([_note(one) for one in arrived])
+    notes = [_note(one) for one in arrived]
+    conversations = threads.note(notes)
     files.announce(
         [(one.row.sender, one.row.id, one.row.type, one.row.content) for one in arrived], now=now
     )
+    _are_reachable([one for one in notes if one.opens_window])
     inbound = [one for one in arrived if one.row.is_inbound and not one.row.is_past]
-    _are_reachable(inbound)
     for one in inbound:
         conversation_id = conversations[one.row.sender.pk, one.contact.pk]
         _announce(one, conversation_id)
@@ -229,16 +230,16 @@ def _confirm(sender: Sender, contact: Contact, body: str, *, now: datetime) -> N
         logger.info("optout_not_confirmed", code=error.code, contact_id=str(contact.pk))
 
 
-def _are_reachable(inbound: Sequence[Arrived]) -> None:
+def _are_reachable(notes: Sequence[threads.Note]) -> None:
     """Forget that people could not be reached before they wrote."""
-    if not inbound:
+    if not notes:
         return
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE messaging_contact SET undeliverable_at = NULL "
             "FROM (SELECT * FROM unnest(%s::uuid[], %s::timestamptz[])) AS told (id, at) "
             "WHERE messaging_contact.id = told.id AND undeliverable_at <= told.at",
-            [[one.contact.pk for one in inbound], [one.row.at for one in inbound]],
+            [[one.contact_id for one in notes], [one.at for one in notes]],
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -58,11 +58,20 @@ def contact_ids(everyone: Sequence[Seen], *, now: datetime) -> list[UUID]:
     Every person must have an address.
     """
     former = _find_former(everyone)
-    found = {index: id_ for index, one in enumerate(everyone) if (id_ := _moved(one, former))}
-    rest = [index for index in range(len(everyone)) if index not in found]
-    resolved = people.resolve_many([everyone[index].person for index in rest], now=now)
-    found.update(zip(rest, resolved, strict=True))
-    return [found[index] for index in range(len(everyone))]
+    moved = {id(one): contact for one in everyone if (contact := _moved(one, former))}
+    persons = [
+        _as_now(one.person, moved[id(one)]) if id(one) in moved else one.person for one in everyone
+    ]
+    return people.resolve_many(persons, now=now)
+
+
+def find_contacts_of(one: Seen) -> list[Contact]:
+    """Return those who have an address of this person, or had it then; make nobody."""
+    moved = _moved(one, _find_former([one]))
+    if moved:
+        return [moved]
+    addresses = (one.person.number, one.person.bsuid)
+    return [found for address in addresses if address and (found := people.find(address))]
 
 
 def change(item: Item, *, now: datetime) -> None:
@@ -101,20 +110,25 @@ def find_contacts(ids: Sequence[UUID]) -> dict[UUID, Contact]:
     return found
 
 
-Former = dict[str, tuple[UUID, datetime]]
+Former = dict[str, FormerAddress]
 
 
 def _find_former(everyone: Sequence[Seen]) -> Former:
     keys = {key for one in everyone for key in one.keys}
-    rows = FormerAddress.objects.filter(address__in=keys)
-    return {row.address: (row.contact_id, row.changed_at) for row in rows}
+    rows = FormerAddress.objects.filter(address__in=keys).select_related("contact")
+    return {row.address: row for row in rows}
 
 
-def _moved(one: Seen, former: Former) -> UUID | None:
+def _moved(one: Seen, former: Former) -> Contact | None:
     """Return the contact who had this address when the fact was true."""
-    if one.person.bsuid in former:
-        return former[one.person.bsuid][0]
-    if one.person.bsuid or not one.person.number:
-        return None
-    contact_id, changed_at = former.get(phone_key(one.person.number), (None, one.at))
-    return contact_id if one.at <= changed_at + _SLACK else None
+    by_bsuid = former.get(one.person.bsuid)
+    if by_bsuid or one.person.bsuid or not one.person.number:
+        return by_bsuid.contact if by_bsuid else None
+    by_phone = former.get(phone_key(one.person.number))
+    is_late = by_phone is not None and one.at <= by_phone.changed_at + _SLACK
+    return by_phone.contact if by_phone and is_late else None
+
+
+def _as_now(person: Person, contact: Contact) -> Person:
+    """Name the person by the addresses they have now."""
+    return replace(person, phone=contact.phone, wa_id="", bsuid=contact.bsuid or "")

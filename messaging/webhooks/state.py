@@ -109,10 +109,10 @@ def apply_senders(items: Sequence[Item]) -> None:
             fact.kind, fact.event, fact.name, fact.reason, fact.messaging_limit, item.digest()
         )
         quality.record(sender, change, at=item.at)
-        told[Told(f"sender:{sender.pk}:{fact.kind}", item.at, change.digest)] = (sender, change)
+        for column in quality.fields_of(change):
+            told[Told(f"sender:{sender.pk}:{column}", item.at, change.digest)] = (sender, change)
     for one in latest.newest(told):
-        sender, change = told[one]
-        quality.apply(sender, change, at=one.at)
+        quality.apply(*told[one])
 
 
 def apply_accounts(items: Sequence[Item]) -> None:
@@ -124,16 +124,22 @@ def apply_accounts(items: Sequence[Item]) -> None:
             continue
         if fact.messaging_limit:
             _apply_limit(account, fact.messaging_limit, item)
-        digest = item.digest()
-        accounts.record(account, _sentence(fact), at=item.at, digest=digest)
-        if fact.kind == "update" and accounts.is_standing(fact.event):
-            restrictions = [(one.type, one.expires_at) for one in fact.restrictions]
-            standing = accounts.Standing(fact.event, fact.detail, restrictions, digest)
-            if latest.newest([Told(f"account:{account.pk}:standing", item.at, digest)]):
-                accounts.apply(account, standing, at=item.at)
-        is_urgent = fact.kind == "alert" or accounts.is_standing(fact.event)
-        if is_urgent and latest.newest([Told(f"alert:{account.pk}:{digest}", item.at, digest)]):
+        standing = _standing(fact, item.digest())
+        accounts.record(account, _sentence(fact), at=item.at, digest=standing.digest)
+        if accounts.decides(standing) and _is_newest(f"account:{account.pk}:standing", item):
+            accounts.apply(account, standing, at=item.at)
+        is_urgent = fact.kind == "alert" or accounts.decides(standing)
+        if is_urgent and _is_newest(f"alert:{account.pk}:{standing.digest}", item):
             alerts.send(f"WhatsApp account {account.name}", _sentence(fact))
+
+
+def _standing(fact: facts.AccountEvent, digest: str) -> accounts.Standing:
+    restrictions = [(one.type, one.expires_at) for one in fact.restrictions]
+    return accounts.Standing(fact.event, fact.detail, restrictions, digest)
+
+
+def _is_newest(key: str, item: Item) -> bool:
+    return bool(latest.newest([Told(key, item.at, item.digest())]))
 
 
 def _held_by_whom(item: Item) -> people.Seen | None:
@@ -154,7 +160,7 @@ def _is_standby(item: Item) -> bool:
 
 
 def _apply_limit(account: WhatsAppAccount, limit: str, item: Item) -> None:
-    if latest.newest([Told(f"account:{account.pk}:limit", item.at, item.digest())]):
+    if _is_newest(f"account:{account.pk}:limit", item):
         accounts.set_limit(account, limit)
 
 

@@ -15,7 +15,6 @@ from django.db import connection
 from accounts import tenancy
 from compliance import optout
 from compliance.models import ConsentEvent
-from messaging.contacts import people as contacts
 from messaging.contacts.models import Contact
 from messaging.messages import status
 from messaging.meta import errors, facts
@@ -187,10 +186,10 @@ def _seen(item: Item) -> people.Seen:
 
 
 def _stop_marketing(item: Item, *, now: datetime) -> None:
-    keys = set(_seen(item).keys)
-    for address in (item.fact.recipient_phone, item.fact.recipient_bsuid):
-        contact = contacts.find(address) if address else None
-        keys |= set(contact.address_keys) if contact else set()
+    seen = _seen(item)
+    keys = set(seen.keys)
+    for contact in people.find_contacts_of(seen):
+        keys |= set(contact.address_keys)
     message_id = _message_id(item.fact.callback_data)
     if not keys and message_id:
         keys |= _keys_of_message(message_id)

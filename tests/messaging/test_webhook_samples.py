@@ -9,7 +9,15 @@ from django.db import transaction
 
 from messaging.messages.models import Message
 from messaging.webhooks.models import DeadLetter
-from tests.messaging.webhook_events import body, final_state, keep, make_tenants, names, settle
+from tests.messaging.webhook_events import (
+    body,
+    differences,
+    final_state,
+    keep,
+    make_tenants,
+    names,
+    settle,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -42,8 +50,8 @@ def everything() -> list[bytes]:
 def test_a_repeated_event_changes_nothing(name: str) -> None:
     once = state_after([[body(name)]])
 
-    assert state_after([[body(name)], [body(name)]]) == once
-    assert state_after([[body(name), body(name)]]) == once
+    assert differences(state_after([[body(name)], [body(name)]]), once) == {}
+    assert differences(state_after([[body(name), body(name)]]), once) == {}
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -54,8 +62,8 @@ def test_any_order_and_any_batches_give_the_same_end(everything: list[bytes], se
 
     expected = state_after([everything])
 
-    assert state_after([shuffled]) == expected
-    assert state_after(one_by_one) == expected
+    assert differences(state_after([shuffled]), expected) == {}
+    assert differences(state_after(one_by_one), expected) == {}
 
 
 def test_only_what_belongs_to_nobody_is_put_aside(everything: list[bytes]) -> None:

@@ -193,3 +193,11 @@ def final_state() -> dict[str, list[tuple[Any, ...]]]:
             cursor.execute(f"SELECT DISTINCT * FROM ({query}) AS row")  # noqa: S608  # our own
             state[name] = sorted(cursor.fetchall(), key=repr)
     return state
+
+
+def differences(
+    one: dict[str, list[tuple[Any, ...]]], other: dict[str, list[tuple[Any, ...]]]
+) -> dict[str, set[tuple[Any, ...]]]:
+    """Return the rows only one of two states has, by table."""
+    found = {name: set(one[name]) ^ set(other[name]) for name in one}
+    return {name: rows for name, rows in found.items() if rows}
