@@ -1,0 +1,86 @@
+"""People, tags, lists and imports."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+from typing import Any
+
+import factory
+
+from accounts import tenancy
+from accounts.models import Business
+from config.lib import addresses
+from messaging.contacts import imports
+from messaging.contacts.models import Contact, ContactImport, ContactList, Tag
+from tests.factories.accounts import BusinessFactory
+from tests.factories.tenants import TenantFactory
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+class ContactFactory(TenantFactory[Contact]):
+    """A person in Spain, known by phone."""
+
+    class Meta:
+        model = Contact
+
+    business = factory.SubFactory(BusinessFactory)
+    name = factory.Sequence(lambda n: f"Contact {n}")
+    phone = factory.Sequence(lambda n: f"+34600{n % 1_000_000:06d}")
+    phone_key = factory.LazyAttribute(
+        lambda made: addresses.phone_key(made.phone) if made.phone else None
+    )
+    country = "ES"
+
+
+class BsuidContactFactory(ContactFactory):
+    """A person known by Meta's user id only."""
+
+    phone = ""
+    bsuid = factory.Sequence(lambda n: f"ES.1349120865530{n:07d}")
+
+
+class TagFactory(TenantFactory[Tag]):
+    """A tag."""
+
+    class Meta:
+        model = Tag
+
+    business = factory.SubFactory(BusinessFactory)
+    name = factory.Sequence(lambda n: f"tag {n}")
+
+
+class ContactListFactory(TenantFactory[ContactList]):
+    """An empty list."""
+
+    class Meta:
+        model = ContactList
+
+    business = factory.SubFactory(BusinessFactory)
+    name = factory.Sequence(lambda n: f"List {n}")
+
+
+def uploaded(
+    business: Business, content: bytes, *, filename: str = "people.csv", **choices: Any
+) -> ContactImport:
+    """Upload a file and have it judged."""
+    with tenancy.scope(business):
+        made = imports.create(
+            file=io.BytesIO(content), filename=filename, by=None, choices=choices, now=NOW
+        )
+        imports.run(import_id=made.pk, now=NOW)
+        made.refresh_from_db()
+    return made
+
+
+def imported(
+    business: Business, content: bytes, *, filename: str = "people.csv", **choices: Any
+) -> ContactImport:
+    """Upload a file, have it judged, commit it, and have it written."""
+    made = uploaded(business, content, filename=filename, **choices)
+    with tenancy.scope(business):
+        imports.commit(made, by=None, now=NOW)
+        imports.run(import_id=made.pk, now=NOW)
+        made.refresh_from_db()
+    return made
