@@ -194,6 +194,9 @@ def _spellings(number: str) -> list[str]:
     return ways
 
 
+_ARABIC_DIGITS: Final[dict[int, str]] = {
+    ord("0") + digit: chr(0x0660 + digit) for digit in range(10)
+}
 _NATIONAL: Final[dict[str, Callable[[str], list[str]]]] = {
     "34": lambda n: [n, f"{n[:3]} {n[3:6]} {n[6:]}", f"(+34) {n[:3]}-{n[3:6]}-{n[6:]}"],
     # Brazil with and without the ninth digit.
@@ -209,7 +212,6 @@ _NATIONAL: Final[dict[str, Callable[[str], list[str]]]] = {
     "971": lambda n: ["+" + f"971{n}".translate(_ARABIC_DIGITS)],
     "81": lambda n: [f"+81-{n[:2]}-{n[2:6]}-{n[6:]}", f"＋81{n}"],  # noqa: RUF001  # as typed
 }
-_ARABIC_DIGITS: Final = {ord("0") + digit: chr(0x0660 + digit) for digit in range(10)}
 
 
 if __name__ == "__main__":

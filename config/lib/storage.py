@@ -8,6 +8,8 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import FileSystemStorage, Storage
 
+from config.env import BASE_DIR
+
 # Parts of a large upload to S3 are held in memory up to this size, then on disk.
 _MEMORY_BYTES = 8 * 1024 * 1024
 
@@ -21,7 +23,7 @@ def storage_for(url: str) -> Storage:
     parts = urlsplit(url)
     if parts.scheme == "file":
         path = Path(unquote(parts.netloc + parts.path))
-        root = path if path.is_absolute() else Path(settings.BASE_DIR) / path
+        root = path if path.is_absolute() else BASE_DIR / path
         return FileSystemStorage(
             location=root, file_permissions_mode=0o600, directory_permissions_mode=0o700
         )

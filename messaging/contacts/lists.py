@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
@@ -90,7 +91,7 @@ def _change(
     contact_list: ContactList, statement: str, contacts: Sequence[UUID], *, sign: int = 1
 ) -> int:
     """Change entries, then the size, so that the list's row is locked for a moment only."""
-    ids = {
+    ids: dict[str, Any] = {
         "business": tenancy.current_id(),
         "list": contact_list.pk,
         "contacts": list(contacts),

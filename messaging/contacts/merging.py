@@ -82,7 +82,7 @@ def tables_with_a_contact() -> dict[str, str]:
     related = {
         relation.related_model._meta.db_table: relation.field.column
         for relation in Contact._meta.related_objects
-        if not isinstance(relation.related_model, str)
+        if not isinstance(relation.related_model, str) and relation.field.column
     }
     return related | dict.fromkeys(_PLAIN, "contact_id")
 

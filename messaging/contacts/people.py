@@ -222,9 +222,7 @@ class _Book:
         if by_phone and by_bsuid and by_phone.pk != by_bsuid.pk:
             contact = self._reconcile(by_phone, by_bsuid)
         else:
-            contact = by_phone or by_bsuid
-            if contact is None:
-                raise IntegrityError("the contact was taken away meanwhile")
+            contact = _present(by_phone or by_bsuid)
         self._address(contact, fact)
         for name, value in _news(contact, fact.person).items():
             setattr(contact, name, value)
@@ -306,10 +304,13 @@ def _resolve(facts: Sequence[_Fact], now: datetime) -> list[UUID]:
 
 def _id_of(book: _Book, fact: _Fact) -> UUID:
     by_phone, by_bsuid = book.matches(fact)
-    contact = by_phone or by_bsuid
+    return _present(by_phone or by_bsuid).pk
+
+
+def _present(contact: Contact | None) -> Contact:
     if contact is None:
         raise IntegrityError("the contact was taken away meanwhile")
-    return contact.pk
+    return contact
 
 
 def _known(facts: Sequence[_Fact], *, lock: bool = False) -> list[Contact]:

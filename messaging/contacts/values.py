@@ -62,7 +62,7 @@ def read_consent(text: str, *, zone: ZoneInfo) -> tuple[ConsentStatus | None, da
         return ConsentStatus.OPTED_IN, None
     if word in vocabulary.NO:
         return ConsentStatus.OPTED_OUT, None
-    if not text or word.isdecimal():
+    if not text or text.isdecimal():
         return None, None
     at = read_instant(text, zone=zone)
     return (ConsentStatus.OPTED_IN, at) if at else (None, None)

@@ -82,7 +82,10 @@ def announce(files: Sequence[Announced], *, now: datetime) -> list[UUID]:
 def fetch_due(*, now: datetime, limit: int = 20) -> dict[str, int]:
     """Fetch files that are due, in every business; return counts by what became of them."""
     counts = {"stored": 0, "later": 0, "failed": 0}
-    for media in _claim(now, limit):
+    for _ in range(limit):
+        media = _claim(now)
+        if media is None:
+            break
         with tenancy.scope(media.business_id):
             counts[_fetch(media, now)] += 1
     return counts
@@ -96,19 +99,21 @@ def retry(media: MediaFile, *, now: datetime) -> None:
     jobs.FETCH_MEDIA.enqueue()
 
 
-def _claim(now: datetime, limit: int) -> list[MediaFile]:
+def _claim(now: datetime) -> MediaFile | None:
+    """Take one due file for as long as its download may last."""
     with transaction.atomic():
         due = MediaFile.across_businesses.filter(status=Status.PENDING, next_attempt_at__lte=now)
-        claimed = list(
+        media: MediaFile | None = (
             due.select_related("sender__account")
             .order_by("next_attempt_at")
-            .select_for_update(of=("self",), skip_locked=True)[:limit]
+            .select_for_update(of=("self",), skip_locked=True)
+            .first()
         )
-        for media in claimed:
+        if media is not None:
             media.attempts += 1
             media.next_attempt_at = now + LEASE
-        MediaFile.across_businesses.bulk_update(claimed, ["attempts", "next_attempt_at"])
-    return claimed
+            media.save(update_fields=["attempts", "next_attempt_at"])
+    return media
 
 
 def _fetch(media: MediaFile, now: datetime) -> str:
@@ -118,8 +123,10 @@ def _fetch(media: MediaFile, now: datetime) -> str:
         with SpooledTemporaryFile(max_size=MEMORY_BYTES) as file:
             found = loop.run(_download(media, file))
             return _keep(media, file, found, now)
-    except (graph.TooLarge, graph.UntrustedHost, Damaged) as error:
+    except (graph.TooLarge, graph.UntrustedHost) as error:
         return _give_up(media, str(error))
+    except Damaged as error:
+        return _later(media, str(error), now)
     except errors.Rejected as error:
         return _give_up(media, error.title)
     except errors.SendError as error:
@@ -148,6 +155,8 @@ async def _download(media: MediaFile, file: IO[bytes]) -> _Found:
         file.write(chunk)
         digest.update(chunk)
         size += len(chunk)
+    if len(told.sha256) == 64 and told.sha256.lower() != digest.hexdigest():
+        raise Damaged("The bytes that came are not those Meta announced.")
     return _Found(told.mime_type.partition(";")[0].strip(), size, digest.hexdigest())
 
 

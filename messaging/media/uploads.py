@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import PurePath
 from typing import IO, Final, Protocol
+from uuid import UUID
 
 from django.conf import settings
 from django.core.files import File
@@ -100,26 +101,27 @@ def store(*, file: IO[bytes], filename: str, now: datetime) -> MediaFile:
     return made
 
 
-def ensure_meta_id(media: MediaFile, *, sender: str, token: str, now: datetime) -> str:
-    """Return an id the sender (its phone_number_id) may send the file by, uploading it if needed.
+def ensure_meta_id(
+    media: MediaFile, *, sender_id: UUID, phone_number_id: str, token: str, now: datetime
+) -> str:
+    """Return an id the sender may send the file by, uploading it if needed.
 
     An id lives 30 days and belongs to the number it was uploaded for. Raises `NotStored`, and
     what `messaging.meta.client` raises.
     """
     stale = media.meta_expires_at is None or media.meta_expires_at - RENEW_BEFORE <= now
-    if media.meta_media_id and not stale and _uploaded_for(media) == sender:
+    if media.meta_media_id and not stale and media.sender_id == sender_id:
         return media.meta_media_id
     if media.status != MediaFile.Status.STORED:
         raise NotStored("The file is not stored here.")
     with storage.media().open(media.path) as file:
         content = file.read()
     uploading = MetaClient(graph.client()).upload_media(
-        sender, token, content=content, mime_type=media.mime_type, filename=media.filename
+        phone_number_id, token, content=content, mime_type=media.mime_type, filename=media.filename
     )
     media.meta_media_id = loop.run(uploading)
     media.meta_expires_at = now + META_KEEPS
-    sender_row = MediaFile._meta.get_field("sender").related_model
-    media.sender = sender_row.objects.filter(phone_number_id=sender).first()
+    media.sender_id = sender_id
     media.save(update_fields=["meta_media_id", "meta_expires_at", "sender"])
     return media.meta_media_id
 
@@ -133,10 +135,6 @@ def clean_name(filename: str) -> str:
     """Return the last part of a file's name without control characters."""
     name = PurePath(filename.replace("\\", "/")).name
     return "".join(char for char in name if char.isprintable())[-240:] or "file"
-
-
-def _uploaded_for(media: MediaFile) -> str:
-    return media.sender.phone_number_id if media.sender else ""
 
 
 def _measure(file: IO[bytes]) -> tuple[str, int]:
