@@ -8,14 +8,17 @@ from uuid import UUID
 from django.conf import settings
 from django.utils import timezone
 
+from accounts import tenancy
 from config.lib import locks, partitions
 from config.lib.tasks import Counts, task
 from messaging import jobs
+from messaging.campaigns import fanout, settle
 from messaging.messages.models import Message, MessageEvent
-from messaging.sending import deliver, queue, reconcile, request, sweep
+from messaging.sending import deliver, queue, reconcile, sweep, wakeups
 from messaging.webhooks.models import RawEvent
 
 PARTITIONED = (Message, MessageEvent, RawEvent)
+FAN_OUT_SLICE_SECONDS = 15
 
 
 @task(jobs.DELIVER)
@@ -31,11 +34,13 @@ def deliver_replies(*, sender_id: str, **_: Any) -> Counts:
 
 
 def _deliver(sender_id: UUID, *, priority: int) -> Counts:
+    is_reply = priority < queue.CAMPAIGN
+    wakeups.take_down(sender_id, is_reply=is_reply)
     counts = deliver.run(
         sender_id, clock=timezone.now, seconds=settings.SEND_SLICE_SECONDS, priority=priority
     )
     if counts.pop("more", 0):
-        request.wake(sender_id, is_reply=priority < queue.CAMPAIGN)
+        wakeups.wake(sender_id, is_reply=is_reply)
     return dict(counts)
 
 
@@ -60,3 +65,25 @@ def make_partitions(**_: Any) -> Counts:
     tables = [model._meta.db_table for model in PARTITIONED]
     made = [partitions.ensure_partitions(table=table, now=now) for table in tables]
     return {"made": sum(map(len, made))}
+
+
+@task(jobs.FAN_OUT, time_limit_seconds=120)
+def fan_out(*, business_id: str, campaign_id: str, **_: Any) -> Counts:
+    """Bring a campaign's messages in line with its state; ask for another turn if time ends."""
+    with locks.single_flight(f"messaging.fan_out.{campaign_id}", ttl_seconds=120) as is_mine:
+        if not is_mine:
+            return {}
+        with tenancy.scope(UUID(business_id)):
+            counts = fanout.advance(
+                UUID(campaign_id), clock=timezone.now, seconds=FAN_OUT_SLICE_SECONDS
+            )
+    if counts.pop("more", 0):
+        jobs.FAN_OUT.enqueue(business_id=business_id, campaign_id=campaign_id)
+    return dict(counts)
+
+
+@task(jobs.SETTLE_CAMPAIGNS, time_limit_seconds=60)
+def settle_campaigns(**_: Any) -> Counts:
+    """Start campaigns that are due, finish those that are done, take the pulse of the others."""
+    with locks.single_flight("messaging.settle_campaigns", ttl_seconds=60) as is_mine:
+        return settle.sweep(now=timezone.now()) if is_mine else {}

@@ -13,7 +13,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -24,16 +24,20 @@ from honcho.printer import Message, Printer
 
 from config.dev.embedded import EmbeddedError, Servers
 from config.dev.embedded.host import LOOPBACK, REPOSITORY, is_port_free, wait_until
-from config.lib.jobs import QUEUES
+from config.lib.jobs import BACKUPS, BULK, QUEUES
 
 WEB: Final = "web"
 WORKER: Final = "worker"
+PUMP: Final = "pump"
 BEAT: Final = "beat"
 SANDBOX: Final = "sandbox"
-NAMES: Final = (WEB, WORKER, BEAT, SANDBOX)
+NAMES: Final = (WEB, WORKER, PUMP, BEAT, SANDBOX)
 WEB_WORKERS = 2
 WEB_CONNECTIONS = 10  # to PostgreSQL, of each web worker
-WORKER_CONCURRENCY = 4
+WORKER_CONCURRENCY = 3
+PUMP_CONCURRENCY = 2
+# Long work has processes of its own, so that replies and webhooks never wait behind a campaign.
+LONG_QUEUES = frozenset({BULK, BACKUPS})
 READY_SECONDS = 90.0
 STOP_SECONDS = 15.0
 
@@ -48,14 +52,19 @@ def commands(*, port: int, sandbox_port: int) -> dict[str, list[str]]:
     web = [sys.executable, "-m", "granian", "--interface", "asgi", "--host", LOOPBACK]
     web += ["--port", str(port), "--workers", str(WEB_WORKERS), "--log-level", "warning"]
     web += ["--workers-kill-timeout", "5"]
-    worker = [*celery, "worker", "--queues", ",".join(QUEUES), "--loglevel", "INFO"]
-    worker += ["--concurrency", str(WORKER_CONCURRENCY)]
     return {
         WEB: [*web, "--respawn-failed-workers", "config.asgi:application"],
-        WORKER: worker,
+        WORKER: _worker(WORKER, set(QUEUES) - LONG_QUEUES, WORKER_CONCURRENCY),
+        PUMP: _worker(PUMP, LONG_QUEUES, PUMP_CONCURRENCY),
         BEAT: [*celery, "beat", "--loglevel", "INFO"],
         SANDBOX: [sys.executable, "manage.py", "sandbox", "--port", str(sandbox_port)],
     }
+
+
+def _worker(name: str, queues: Collection[str], concurrency: int) -> list[str]:
+    command = [sys.executable, "-m", "celery", "--quiet", "-A", "config", "worker"]
+    command += ["--hostname", f"{name}@%h", "--queues", ",".join(sorted(queues))]
+    return [*command, "--loglevel", "INFO", "--concurrency", str(concurrency)]
 
 
 def development_env(*, port: int, sandbox_port: int) -> dict[str, str]:

@@ -4,6 +4,8 @@ from functools import lru_cache
 
 import redis
 from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 
 def client() -> redis.Redis:
@@ -24,4 +26,6 @@ def _client(url: str) -> redis.Redis:
         socket_connect_timeout=2,
         socket_timeout=5,
         health_check_interval=30,
+        # Down is down: whoever asks decides what that means, and must hear it at once.
+        retry=Retry(NoBackoff(), 1),
     )

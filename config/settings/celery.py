@@ -15,6 +15,14 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_TIME_LIMIT = 300
 CELERY_TASK_SOFT_TIME_LIMIT = 270
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+# Jobs only say "look now": one that a dead worker held may come back soon, a publisher never waits.
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 600,
+    "socket_timeout": 10,
+    "socket_connect_timeout": 2,
+    "socket_keepalive": True,
+}
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 
@@ -35,6 +43,7 @@ CELERY_BEAT_SCHEDULE = {
     "fetch media": {"task": "messaging.fetch_media", "schedule": 30.0, "options": {"expires": 60}},
     "make partitions": {"task": "messaging.make_partitions", "schedule": 86400.0},
     "check accounts": {"task": "messaging.check_accounts", "schedule": 3600.0},
+    "sync templates": {"task": "templates.sync_all", "schedule": 3600.0},
     "check tokens": {"task": "accounts.check_tokens", "schedule": 3600.0},
     "forget answers": {"task": "accounts.forget_answers", "schedule": 3600.0},
     "forget tokens": {"task": "accounts.forget_tokens", "schedule": 86400.0},

@@ -6,21 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from django.db import transaction
 
 from accounts import tenancy
 from accounts.models import User
 from config.lib.errors import Conflict, InvalidInput
-from messaging import jobs
 from messaging.contacts.models import Contact
 from messaging.conversations.models import Conversation
 from messaging.messages import history, status
 from messaging.messages.models import Message
 from messaging.meta.content import check_content
 from messaging.senders.models import Sender
-from messaging.sending import gate, queue
+from messaging.sending import gate, queue, wakeups
 from messaging.sending.models import QueueItem, ScheduledMessage
 from messaging.signals import StatusChange
 from templates_mgmt import compiled
@@ -258,13 +256,7 @@ def enqueue(messages: list[Message], *, priority: int, not_before: datetime) -> 
         ]
     )
     for sender_id in {message.sender_id for message in messages}:
-        wake(sender_id, is_reply=priority == queue.REPLY)
-
-
-def wake(sender_id: UUID, *, is_reply: bool = False) -> None:
-    """Tell a worker that a sender has something due, once this transaction commits."""
-    job = jobs.DELIVER_REPLY if is_reply else jobs.DELIVER
-    job.enqueue(sender_id=str(sender_id))
+        wakeups.wake(sender_id, is_reply=priority < queue.CAMPAIGN)
 
 
 def _touch_conversation(sender: Sender, contact: Contact, now: datetime) -> None:

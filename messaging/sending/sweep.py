@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from accounts import tenancy
 from messaging.messages import history, status
 from messaging.messages.models import Message
-from messaging.sending import queue, record, request
+from messaging.sending import queue, record, request, wakeups
 from messaging.sending.models import QueueItem, ScheduledMessage
 
 BATCH = 1000
@@ -127,5 +127,5 @@ def wake_senders(*, now: datetime) -> int:
     ).values_list("sender_id", flat=True)
     senders = set(due.distinct())
     for sender_id in senders:
-        request.wake(sender_id)
+        wakeups.wake(sender_id)
     return len(senders)

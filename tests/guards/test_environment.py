@@ -15,6 +15,7 @@ READS = re.compile(
 )
 COMPOSE_READS = re.compile(r"(?<!\$)\$\{([A-Z][A-Z0-9_]+)")
 LISTED = re.compile(r"^(?:# )?([A-Z][A-Z0-9_]+)=", re.MULTILINE)
+WORKERS = (processes.WORKER, processes.PUMP)
 OF_THE_SYSTEM = {"PATH", "DJANGO_SETTINGS_MODULE", "PYTEST_XDIST_WORKER"}
 
 
@@ -54,10 +55,12 @@ def test_no_name_is_listed_twice() -> None:
 
 
 def test_every_queue_has_a_worker_in_development_and_in_compose() -> None:
-    served = queues_of(processes.commands(port=1, sandbox_port=2)[processes.WORKER])
-    composed = queues_of(compose()["services"]["worker"]["command"])
+    commands = processes.commands(port=1, sandbox_port=2)
+    served = {name: queues_of(commands[name]) for name in WORKERS}
+    composed = {name: queues_of(compose()["services"][name]["command"]) for name in WORKERS}
 
-    assert served == composed == set(QUEUES)
+    assert served == composed
+    assert set().union(*served.values()) == set(QUEUES)
     assert settings.CELERY_TASK_DEFAULT_QUEUE in QUEUES
 
 
