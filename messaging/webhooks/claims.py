@@ -110,7 +110,7 @@ def settle(outcomes: Sequence[Outcome], *, now: datetime) -> None:
 
 def wait(attempts: int) -> timedelta:
     """Return how long to wait after this many tries."""
-    return _FIRST_WAIT * 2**attempts
+    return _FIRST_WAIT * (1 << attempts)
 
 
 def put_back(event_ids: Sequence[UUID], *, now: datetime) -> int:
@@ -122,7 +122,8 @@ def put_back(event_ids: Sequence[UUID], *, now: datetime) -> int:
             "ON CONFLICT (event_id) DO UPDATE SET not_before = excluded.not_before, attempts = 0",
             [now, list(event_ids)],
         )
-        return cursor.rowcount
+        stored: int = cursor.rowcount
+        return stored
 
 
 def _bury(outcomes: Sequence[Outcome], now: datetime) -> None:
@@ -132,28 +133,32 @@ def _bury(outcomes: Sequence[Outcome], now: datetime) -> None:
         for problem in outcome.final_problems:
             dead.setdefault((outcome.event.id, problem.business_id), (outcome, problem))
     for outcome, problem in dead.values():
-        DeadLetter.objects.update_or_create(
-            event_id=outcome.event.id,
-            business_id=problem.business_id,
-            defaults={
-                "reason": problem.reason,
-                "detail": problem.detail[:500],
-                "attempts": outcome.event.attempts + 1,
-                "resolved_at": None,
-            },
-            create_defaults={
-                "id": new_id(),
-                "reason": problem.reason,
-                "detail": problem.detail[:500],
-                "attempts": outcome.event.attempts + 1,
-                "created_at": now,
-            },
-        )
+        _keep(outcome, problem, now)
     settled = [outcome.event.id for outcome in outcomes if not outcome.is_retried]
     replayed = DeadLetter.objects.filter(
         event_id__in=settled, replayed_at__isnull=False, resolved_at=None
     )
-    still_dead = [key for key in replayed.values_list("event_id", "business_id") if key in dead]
-    for event_id, business_id in still_dead:
-        replayed = replayed.exclude(event_id=event_id, business_id=business_id)
-    replayed.update(resolved_at=now)
+    cured = [one.pk for one in replayed if (one.event_id, one.business_id) not in dead]
+    if cured:
+        DeadLetter.objects.filter(pk__in=cured).update(resolved_at=now)
+
+
+def _keep(outcome: Outcome, problem: Problem, now: datetime) -> None:
+    """Write a dead letter, or open the one there is again."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO messaging_deadletter AS held "
+            "(id, event_id, business_id, reason, detail, attempts, created_at) "
+            "VALUES (%s, %s, %s, %s, %s, %s, %s) "
+            "ON CONFLICT (event_id, business_id) DO UPDATE SET reason = excluded.reason, "
+            "detail = excluded.detail, attempts = excluded.attempts, resolved_at = NULL",
+            [
+                new_id(),
+                outcome.event.id,
+                problem.business_id,
+                problem.reason,
+                problem.detail[:500],
+                outcome.event.attempts + 1,
+                now,
+            ],
+        )

@@ -29,7 +29,8 @@ logger = structlog.get_logger(__name__)
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+Application = Callable[[Any, Any, Any], Awaitable[None]]
+Headers = Sequence[tuple[bytes, bytes]]
 
 PATH = "/api/whatsapp/delivery/webhook"
 MAX_BODY_BYTES = 3 * 1024 * 1024
@@ -91,9 +92,10 @@ class Intake:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
+        more: Headers = ()
         try:
             content = await self._answer(scope, headers, receive)
-            status, kind, more = 200, b"text/plain; charset=utf-8", ()
+            status, kind = 200, b"text/plain; charset=utf-8"
         except ClientGone:
             POSTS.labels("client_gone").inc()
             return
@@ -191,7 +193,7 @@ async def _read(receive: Receive, announced: int | None) -> bytes:
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def _refusal(error: ProjectError) -> tuple[bytes, Sequence[tuple[bytes, bytes]]]:
+def _refusal(error: ProjectError) -> tuple[bytes, Headers]:
     kind = "server_error" if error.status >= 500 else "client_error"
     entry = {"code": error.code, "detail": error.detail, "attr": error.attr}
     body = orjson.dumps({"type": kind, "errors": [entry]})
@@ -205,7 +207,7 @@ def _refusal(error: ProjectError) -> tuple[bytes, Sequence[tuple[bytes, bytes]]]
 async def _respond(
     send: Send,
     status: int,
-    headers: Sequence[tuple[bytes, bytes]],
+    headers: Headers,
     content: bytes,
     request_id: str,
 ) -> None:

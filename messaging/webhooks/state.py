@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -173,7 +173,7 @@ def _sentence(fact: facts.AccountEvent) -> str:
 
 
 def _apply_template(fact: facts.TemplateEvent, account: WhatsAppAccount, at: datetime) -> None:
-    about = {
+    about: dict[str, Any] = {
         "account": account,
         "meta_id": fact.template_id,
         "name": fact.name,

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import itertools
 
-import factory
+from factory.declarations import (
+    LazyAttribute,
+    LazyFunction,
+    SelfAttribute,
+    Sequence,
+    SubFactory,
+)
 
 from config.lib.addresses import phone_key
 from messaging.contacts.models import Contact
@@ -24,13 +30,11 @@ class SenderFactory(TenantFactory[Sender]):
     class Meta:
         model = Sender
 
-    business = factory.SubFactory(BusinessFactory)
-    account = factory.SubFactory(
-        WhatsAppAccountFactory, business=factory.SelfAttribute("..business")
-    )
-    phone_number_id = factory.LazyFunction(lambda: str(next(_phone_number_ids)))
-    phone = factory.LazyFunction(lambda: f"+{next(_phones)}")
-    verified_name = factory.Sequence(lambda n: f"Shop {n}")
+    business = SubFactory(BusinessFactory)
+    account = SubFactory(WhatsAppAccountFactory, business=SelfAttribute("..business"))
+    phone_number_id = LazyFunction(lambda: str(next(_phone_number_ids)))
+    phone = LazyFunction(lambda: f"+{next(_phones)}")
+    verified_name = Sequence(lambda n: f"Shop {n}")
 
 
 class ContactFactory(TenantFactory[Contact]):
@@ -39,10 +43,10 @@ class ContactFactory(TenantFactory[Contact]):
     class Meta:
         model = Contact
 
-    business = factory.SubFactory(BusinessFactory)
-    name = factory.Sequence(lambda n: f"Contact {n}")
-    phone = factory.LazyFunction(lambda: f"+{next(_phones)}")
-    phone_key = factory.LazyAttribute(lambda one: phone_key(one.phone) if one.phone else None)
+    business = SubFactory(BusinessFactory)
+    name = Sequence(lambda n: f"Contact {n}")
+    phone = LazyFunction(lambda: f"+{next(_phones)}")
+    phone_key = LazyAttribute(lambda one: phone_key(one.phone) if one.phone else None)
 
 
 class ConversationFactory(TenantFactory[Conversation]):
@@ -51,9 +55,9 @@ class ConversationFactory(TenantFactory[Conversation]):
     class Meta:
         model = Conversation
 
-    business = factory.SubFactory(BusinessFactory)
-    sender = factory.SubFactory(SenderFactory, business=factory.SelfAttribute("..business"))
-    contact = factory.SubFactory(ContactFactory, business=factory.SelfAttribute("..business"))
+    business = SubFactory(BusinessFactory)
+    sender = SubFactory(SenderFactory, business=SelfAttribute("..business"))
+    contact = SubFactory(ContactFactory, business=SelfAttribute("..business"))
 
 
 class MessageFactory(TenantFactory[Message]):
@@ -62,13 +66,13 @@ class MessageFactory(TenantFactory[Message]):
     class Meta:
         model = Message
 
-    business = factory.SubFactory(BusinessFactory)
-    sender = factory.SubFactory(SenderFactory, business=factory.SelfAttribute("..business"))
-    contact = factory.SubFactory(ContactFactory, business=factory.SelfAttribute("..business"))
+    business = SubFactory(BusinessFactory)
+    sender = SubFactory(SenderFactory, business=SelfAttribute("..business"))
+    contact = SubFactory(ContactFactory, business=SelfAttribute("..business"))
     direction = Message.Direction.OUTBOUND
     type = "text"
     status = Message.Status.SENT
     category = "service"
-    address = factory.LazyAttribute(lambda one: one.contact.address)
-    content = factory.LazyFunction(lambda: {"body": "Hello"})
-    wamid = factory.Sequence(lambda n: f"wamid.factory{n}")
+    address = LazyAttribute(lambda one: one.contact.address)
+    content = LazyFunction(lambda: {"body": "Hello"})
+    wamid = Sequence(lambda n: f"wamid.factory{n}")
