@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import queue as threads
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -23,6 +24,8 @@ from uuid import UUID
 
 import orjson
 import structlog
+from django import db
+from django.db import InterfaceError, OperationalError
 from redis.exceptions import RedisError
 
 from accounts import tenancy
@@ -46,6 +49,8 @@ BATCH: Final = 100
 # A round that is due this soon is waited for; a later one is left to the sweep.
 PATIENCE_SECONDS: Final = 2.0
 _GATHER_SECONDS: Final = 0.01
+# A database that restarts is back by then; the lease outlives it.
+DATABASE_PATIENCE_SECONDS: Final = 20.0
 
 
 def run(
@@ -204,7 +209,7 @@ class _Lane:
                 break
             timeout = _GATHER_SECONDS if len(found) < self.under_way else 0
         self.under_way -= len(found)
-        self._write(found, self.clock())
+        self._write_in_spite(found)
         followups.act(found, sender=self.sender, now=self.clock())
 
     def _next(self) -> Outcome:
@@ -217,6 +222,23 @@ class _Lane:
                 self.answered.get(timeout=seconds)
             except threads.Empty:
                 return
+
+    def _write_in_spite(self, found: Sequence[Outcome]) -> None:
+        """Write outcomes though the database may be away for a moment.
+
+        Forgetting an answer would leave its message unknown; nothing is written twice.
+        """
+        deadline = time.monotonic() + DATABASE_PATIENCE_SECONDS
+        while True:
+            try:
+                self._write(found, self.clock())
+                return
+            except (OperationalError, InterfaceError):
+                if time.monotonic() > deadline:
+                    raise
+                logger.warning("record_waits_for_database", outcomes=len(found))
+                db.close_old_connections()
+                time.sleep(0.5)
 
     def _write(self, found: Sequence[Outcome], now: datetime) -> None:
         claim = record.Claim(sender=self.sender, owner=self.owner)
