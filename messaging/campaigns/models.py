@@ -22,8 +22,9 @@ class Campaign(TenantModel):
                                 |          |> completed      every message has an outcome
                                 |> failed  |> cancelled
 
-    `audience` is one of `{"list": id}`, `{"tag": name}`, `{"filter": {…}}`, `{"import": id}` or
-    `{"recipients": true}` (rows given by the API, kept in `CampaignRecipient`), `{"all": true}`.
+    `audience` is `{"all": true}`, `{"recipients": true}` (rows given by the API, kept in
+    `CampaignRecipient`), or any of `{"list": id, "tag": name, "import": id, "filter": {…}}`
+    together: people who fit all of them.
     `variables` maps each template variable to a source:
     `{"1": {"field": "name", "default": "friend"}}` or `{"1": {"value": "10 %"}}`.
     """
@@ -57,6 +58,20 @@ class Campaign(TenantModel):
     total = models.PositiveIntegerField(default=0, help_text="People in the audience at launch.")
     skipped = models.JSONField(default=dict, help_text="Refused at the door, by code.")
     cursor = models.UUIDField(null=True, editable=False, help_text="Last contact that was queued.")
+    fanned_out_at = models.DateTimeField(
+        null=True, editable=False, help_text="When everyone in the audience was queued or skipped."
+    )
+    refused = models.JSONField(
+        default=list,
+        editable=False,
+        help_text="Recipients of a request that are no contacts: the first, by their place in it.",
+    )
+    pulse = models.JSONField(
+        default=dict,
+        editable=False,
+        help_text="How many messages were settled, lately and when: rate and stand-still.",
+    )
+    paused_at = models.DateTimeField(null=True, editable=False, help_text="Last time it was.")
     pause_reason = models.CharField(max_length=200, blank=True)
     error = models.CharField(max_length=300, blank=True)
     created_by = models.ForeignKey(
