@@ -11,3 +11,5 @@ META_VERIFY_TOKEN = env.str("META_VERIFY_TOKEN", default="")
 SEND_LEASE_SECONDS = env.int("SEND_LEASE_SECONDS", default=60)
 # One run of the send loop for a sender; another sender's turn comes after it.
 SEND_SLICE_SECONDS = env.int("SEND_SLICE_SECONDS", default=20)
+# A scheduled campaign found this long after its time is paused, for a person to look at.
+CAMPAIGN_LATE_START_SECONDS = env.int("CAMPAIGN_LATE_START_SECONDS", default=6 * 3600)
