@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,10 +16,12 @@ from messaging import jobs
 from messaging.campaigns import fanout, settle
 from messaging.messages.models import Message, MessageEvent
 from messaging.sending import deliver, queue, reconcile, sweep, wakeups
+from messaging.webhooks import apply
 from messaging.webhooks.models import RawEvent
 
 PARTITIONED = (Message, MessageEvent, RawEvent)
 FAN_OUT_SLICE_SECONDS = 15
+APPLY_SLICE = timedelta(seconds=15)
 
 
 @task(jobs.DELIVER)
@@ -42,6 +45,12 @@ def _deliver(sender_id: UUID, *, priority: int) -> Counts:
     if counts.pop("more", 0):
         wakeups.wake(sender_id, is_reply=is_reply)
     return dict(counts)
+
+
+@task(jobs.APPLY_WEBHOOKS, time_limit_seconds=120)
+def apply_webhooks(**_: Any) -> Counts:
+    """Apply webhook events that are due; ask for another turn when work is left."""
+    return dict(apply.run(clock=timezone.now, time_slice=APPLY_SLICE))
 
 
 @task(jobs.SWEEP, time_limit_seconds=60)
