@@ -101,10 +101,10 @@ def _encoding(file: IO[bytes], head: bytes) -> str:
     ):
         if head.startswith(mark):
             return name
-    zeros = head.count(0)
-    if zeros > len(head) / 4:
-        return "utf-16-le" if head[1::2].count(0) > head[0::2].count(0) else "utf-16-be"
-    if zeros:
+    low, high = head[0::2].count(0), head[1::2].count(0)
+    if max(low, high) > len(head) / 4 and min(low, high) * 20 < max(low, high):
+        return "utf-16-le" if high > low else "utf-16-be"
+    if low or high:
         raise UnreadableFile("The file is not a text file. Save it as CSV or XLSX.")
     file.seek(0)
     decoder = codecs.getincrementaldecoder("utf-8")()

@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.fields import empty
 
 from compliance.models import Scope
 from config.lib import addresses
@@ -154,13 +155,19 @@ class MembersOutput(serializers.Serializer[Any]):
     removed = serializers.IntegerField()
 
 
+class Flag(serializers.BooleanField):
+    """A yes or no that a form may leave out; REST framework would read that as no."""
+
+    default_empty_html = empty
+
+
 class ImportChoices(serializers.Serializer[Any]):
     """How a file is read, and what is declared about the consent of the people in it."""
 
     list_name = serializers.CharField(required=False, max_length=120)
     region = serializers.RegexField(r"^[A-Za-z]{2}$", required=False)
-    has_header = serializers.BooleanField(required=False)
-    everyone_agreed = serializers.BooleanField(required=False)
+    has_header = Flag(required=False)
+    everyone_agreed = Flag(required=False)
     consent_scopes = serializers.ListField(
         child=serializers.ChoiceField(Scope.choices), required=False, min_length=1, max_length=4
     )
