@@ -10,11 +10,15 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts import tenancy
+from accounts.models import WhatsAppAccount
 from config.lib import locks, partitions
 from config.lib.tasks import Counts, task
 from messaging import jobs
 from messaging.campaigns import fanout, settle
+from messaging.contacts import imports
+from messaging.media import inbound
 from messaging.messages.models import Message, MessageEvent
+from messaging.senders import numbers
 from messaging.sending import deliver, queue, reconcile, sweep, wakeups
 from messaging.webhooks import apply
 from messaging.webhooks.models import RawEvent
@@ -55,9 +59,12 @@ def apply_webhooks(**_: Any) -> Counts:
 
 @task(jobs.SWEEP, time_limit_seconds=60)
 def sweep_due(**_: Any) -> Counts:
-    """Queue what is due, free what a dead worker held, wake workers."""
+    """Queue what is due, free what a dead worker held, wake workers, resume imports."""
     with locks.single_flight("messaging.sweep", ttl_seconds=60) as is_mine:
-        return sweep.run(now=timezone.now()) if is_mine else {}
+        if not is_mine:
+            return {}
+        now = timezone.now()
+        return sweep.run(now=now) | {"imports": imports.resume_stalled(now=now)}
 
 
 @task(jobs.RECONCILE, time_limit_seconds=120)
@@ -96,3 +103,35 @@ def settle_campaigns(**_: Any) -> Counts:
     """Start campaigns that are due, finish those that are done, take the pulse of the others."""
     with locks.single_flight("messaging.settle_campaigns", ttl_seconds=60) as is_mine:
         return settle.sweep(now=timezone.now()) if is_mine else {}
+
+
+@task(jobs.IMPORT_CONTACTS, time_limit_seconds=3600)
+def import_contacts(*, business_id: str, import_id: str, **_: Any) -> Counts:
+    """Read a file of contacts for its preview, or write its pages."""
+    with tenancy.scope(UUID(business_id)):
+        return imports.run(import_id=UUID(import_id), now=timezone.now())
+
+
+@task(jobs.FETCH_MEDIA)
+def fetch_media(**_: Any) -> Counts:
+    """Fetch incoming files that are due."""
+    return inbound.fetch_due(now=timezone.now())
+
+
+@task(jobs.SYNC_NUMBERS)
+def sync_numbers(*, business_id: str, account_id: str, **_: Any) -> Counts:
+    """Pull the phone numbers of a WhatsApp account and subscribe to its webhooks."""
+    with tenancy.scope(UUID(business_id)):
+        account = WhatsAppAccount.objects.get(pk=account_id)
+        numbers.subscribe(account)
+        synced = numbers.sync(account, now=timezone.now())
+    return {"new": synced.new, "changed": synced.changed, "gone": synced.gone}
+
+
+@task(jobs.CHECK_ACCOUNTS)
+def check_accounts(**_: Any) -> Counts:
+    """Order a look at the numbers of every account."""
+    accounts = WhatsAppAccount.across_businesses.values_list("business_id", "pk")
+    for business_id, account_id in accounts:
+        jobs.SYNC_NUMBERS.enqueue_now(business_id=str(business_id), account_id=str(account_id))
+    return {"accounts": len(accounts)}

@@ -24,7 +24,7 @@ from honcho.printer import Message, Printer
 
 from config.dev.embedded import EmbeddedError, Servers
 from config.dev.embedded.host import LOOPBACK, REPOSITORY, is_port_free, wait_until
-from config.lib.jobs import BACKUPS, BULK, QUEUES
+from config.lib.jobs import BACKUPS, BULK, LONG, QUEUES
 
 WEB: Final = "web"
 WORKER: Final = "worker"
@@ -35,9 +35,9 @@ NAMES: Final = (WEB, WORKER, PUMP, BEAT, SANDBOX)
 WEB_WORKERS = 2
 WEB_CONNECTIONS = 10  # to PostgreSQL, of each web worker
 WORKER_CONCURRENCY = 3
-PUMP_CONCURRENCY = 2
+PUMP_CONCURRENCY = 3
 # Long work has processes of its own, so that replies and webhooks never wait behind a campaign.
-LONG_QUEUES = frozenset({BULK, BACKUPS})
+LONG_QUEUES = frozenset({BULK, LONG, BACKUPS})
 READY_SECONDS = 90.0
 STOP_SECONDS = 15.0
 

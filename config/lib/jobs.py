@@ -14,8 +14,9 @@ REPLIES: Final = "send.reply"
 BULK: Final = "send.bulk"
 WEBHOOKS: Final = "webhooks"
 DEFAULT: Final = "default"
+LONG: Final = "long"
 BACKUPS: Final = "backups"
-QUEUES: Final = (REPLIES, BULK, WEBHOOKS, DEFAULT, BACKUPS)
+QUEUES: Final = (REPLIES, BULK, WEBHOOKS, DEFAULT, LONG, BACKUPS)
 
 # Named, not imported: the layers run the other way.
 _CELERY_APP = "config.celery.app"

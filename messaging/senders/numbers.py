@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.conf import settings
-
 from accounts.models import WhatsAppAccount
 from config.lib import addresses, loop
 from config.lib.errors import NotFound
-from config.lib.graph import GraphClient
-from messaging.meta.client import MetaClient, PhoneNumber
-from messaging.senders import accounts, events
+from messaging.meta.client import PhoneNumber
+from messaging.senders import accounts, connection, events
 from messaging.senders.models import Sender, SenderEvent
 
 GONE = "GONE"
@@ -29,7 +26,8 @@ class Synced:
 
 def sync(account: WhatsAppAccount, *, now: datetime) -> Synced:
     """Pull the account's numbers; raise Meta's named errors when it does not answer."""
-    found = loop.run(_list(account))
+    meta = connection.client()
+    found = loop.run(meta.list_phone_numbers(account.waba_id, account.access_token))
     known = {one.phone_number_id: one for one in Sender.objects.filter(account=account)}
     fresh = [number for number in found if number.id not in known]
     changed = [
@@ -62,9 +60,9 @@ def find_default() -> Sender | None:
     return None
 
 
-async def _list(account: WhatsAppAccount) -> list[PhoneNumber]:
-    async with GraphClient(settings.META_GRAPH_URL, settings.META_GRAPH_VERSION) as graph:
-        return await MetaClient(graph).list_phone_numbers(account.waba_id, account.access_token)
+def subscribe(account: WhatsAppAccount) -> None:
+    """Ask Meta to post the account's webhooks to our app; repeating it changes nothing."""
+    loop.run(connection.client().subscribe_app(account.waba_id, account.access_token))
 
 
 def _create(account: WhatsAppAccount, number: PhoneNumber) -> None:
