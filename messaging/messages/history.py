@@ -13,7 +13,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from config.lib import ids
-from messaging.messages.models import MessageEvent
+from messaging.messages.models import Message, MessageEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +58,26 @@ def of(message_id: UUID) -> QuerySet[MessageEvent]:
     """Return the lines of one message of the business in scope, oldest first."""
     rows: QuerySet[MessageEvent] = MessageEvent.objects.filter(message_id=message_id)
     return rows.order_by("occurred_at", "id")
+
+
+def story(message: Message) -> list[MessageEvent]:
+    """Return all that happened to a message, oldest first, from the request or its arrival.
+
+    The first line is not stored: a message written is a message asked for.
+    """
+    is_ours = message.direction == Message.Direction.OUTBOUND
+    at = message.occurred_at or message.created_at
+    first = MessageEvent(
+        id=message.pk,
+        business_id=message.business_id,
+        message_id=message.pk,
+        status=_first_status(message) if is_ours else "received",
+        source=MessageEvent.Source.REQUEST if is_ours else MessageEvent.Source.WEBHOOK,
+        occurred_at=at,
+        recorded_at=message.created_at,
+    )
+    return [first, *of(message.pk)]
+
+
+def _first_status(message: Message) -> str:
+    return "scheduled" if message.scheduled_at else "queued"

@@ -1,0 +1,200 @@
+"""From the body of a request to a message in the queue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from config.lib.addresses import is_bsuid
+from config.lib.errors import InvalidInput, NotFound
+from messaging.api.asking import meta_asked
+from messaging.api.messages import bodies
+from messaging.contacts import people
+from messaging.contacts.models import Contact
+from messaging.media import uploads
+from messaging.media.models import MediaFile
+from messaging.messages.models import Message
+from messaging.senders import numbers
+from messaging.senders.models import Sender
+from messaging.sending import request
+from templates_mgmt import catalog, compiled
+from templates_mgmt.models import Template
+
+
+def send(given: Mapping[str, Any], *, options: request.Options, now: datetime) -> Message:
+    """Queue the message a checked body asks for; a refused one leaves no trace.
+
+    Uploads media sent by our id to Meta first. Raises `InvalidInput` naming the field,
+    `SendRefused` and the template's refusals.
+    """
+    sender = _sender(given.get("sender"))
+    if given["type"] == "template":
+        template, variables = _template(sender, given, now)
+        with transaction.atomic():
+            contact = _contact(given, now)
+            return request.template(
+                sender=sender,
+                contact=contact,
+                template=template,
+                variables=variables,
+                now=now,
+                options=_options(given, options, contact, sender),
+            )
+    _require_category(given, "service")
+    content = _content(sender, given, now)
+    with transaction.atomic():
+        contact = _contact(given, now)
+        return request.content(
+            sender=sender,
+            contact=contact,
+            type_=given["type"],
+            content=content,
+            now=now,
+            options=_options(given, options, contact, sender),
+        )
+
+
+def _sender(phone_number_id: str | None) -> Sender:
+    if phone_number_id is None:
+        found = numbers.find_default()
+        if found is None:
+            raise InvalidInput(
+                "Name the sender: the business has no default number.",
+                code="required",
+                attr="sender",
+            )
+        return found
+    try:
+        return numbers.get(phone_number_id)
+    except NotFound as error:
+        raise InvalidInput(error.detail, code="unknown_sender", attr="sender") from error
+
+
+def _contact(given: Mapping[str, Any], now: datetime) -> Contact:
+    if "contact" in given:
+        found: Contact | None = Contact.objects.filter(pk=given["contact"]).first()
+        if found is None:
+            raise InvalidInput("No such contact.", code="unknown_contact", attr="contact")
+        return found
+    address = given["to"]
+    if is_bsuid(address):
+        return people.find_or_create(bsuid=address, now=now)
+    return people.find_or_create(phone=address, now=now)
+
+
+def _template(
+    sender: Sender, given: Mapping[str, Any], now: datetime
+) -> tuple[Template, dict[str, Any]]:
+    body = given["template"]
+    name, language = body.get("name"), body.get("language")
+    if isinstance(language, dict):
+        language = language.get("code")
+    for field, value in (("name", name), ("language", language)):
+        if not isinstance(value, str) or not value:
+            raise InvalidInput("This field is required.", code="required", attr=f"template.{field}")
+    template = catalog.get_sendable(sender.account, str(name)[:512], str(language)[:40])
+    _require_category(given, template.category)
+    if "components" in body:
+        definition = compiled.of(template).definition
+        variables = bodies.values_of(definition, body["components"])
+    else:
+        variables = body.get("variables", {})
+    if not isinstance(variables, dict):
+        raise InvalidInput("This must be an object.", attr="template.variables")
+    media = _Media(sender, now)
+    return template, {key: media.of_variable(value) for key, value in variables.items()}
+
+
+def _require_category(given: Mapping[str, Any], actual: str) -> None:
+    wanted = given.get("category")
+    if wanted is not None and wanted != actual:
+        raise InvalidInput(
+            f"The message is of category {actual}.", code="category_mismatch", attr="category"
+        )
+
+
+def _content(sender: Sender, given: Mapping[str, Any], now: datetime) -> Any:
+    """Return the content with Meta's ids in place of ours."""
+    kind = given["type"]
+    content = given[kind]
+    media = _Media(sender, now)
+    if kind in bodies.MEDIA_TYPES:
+        return bodies.media_object(kind, content, media.meta_id)
+    if kind == "interactive":
+        return bodies.with_media(content, media.meta_id)
+    if kind == "reaction" and (ours := bodies.our_id(content.get("message_id"))):
+        return {**content, "message_id": _wamid(ours, "reaction.message_id")}
+    return content
+
+
+def _wamid(message_id: UUID, attr: str) -> str:
+    message: Message | None = Message.objects.filter(pk=message_id).first()
+    if message is None or not message.wamid:
+        raise InvalidInput(
+            "No such message, or it has not left.", code="unknown_message", attr=attr
+        )
+    return message.wamid
+
+
+def _options(
+    given: Mapping[str, Any], options: request.Options, contact: Contact, sender: Sender
+) -> request.Options:
+    reply_to = None
+    if "reply_to" in given:
+        reply_to = Message.objects.filter(
+            pk=given["reply_to"], contact=contact, sender=sender, wamid__isnull=False
+        ).first()
+        if reply_to is None:
+            raise InvalidInput(
+                "This conversation has no such message.", code="unknown_message", attr="reply_to"
+            )
+    return request.Options(
+        scheduled_at=given.get("scheduled_at"),
+        reply_to=reply_to,
+        metadata=given.get("metadata"),
+        by=options.by,
+    )
+
+
+class _Media:
+    """Gives files of ours an id at Meta, for one sender."""
+
+    def __init__(self, sender: Sender, now: datetime) -> None:
+        self.sender = sender
+        self.now = now
+
+    def meta_id(self, kind: str, media_id: UUID) -> str:
+        """Return Meta's id of a file, uploaded if need be."""
+        found: MediaFile | None = MediaFile.objects.filter(pk=media_id).first()
+        if found is None:
+            raise InvalidInput("No such file.", code="unknown_media", attr=f"{kind}.id")
+        if not _suits(found.mime_type, kind):
+            raise InvalidInput(
+                f"The file is {found.mime_type}.", code="wrong_media_type", attr=f"{kind}.id"
+            )
+        with meta_asked():
+            return uploads.ensure_meta_id(
+                found,
+                sender_id=self.sender.pk,
+                phone_number_id=self.sender.phone_number_id,
+                token=self.sender.account.access_token,
+                now=self.now,
+            )
+
+    def of_variable(self, value: Any) -> Any:
+        """Return the value of a media variable with Meta's id; other values as they are."""
+        ours = bodies.our_id(value.get("id")) if isinstance(value, dict) else None
+        return value if ours is None else {**value, "id": self.meta_id("", ours)}
+
+
+def _suits(mime_type: str, kind: str) -> bool:
+    """Say whether a file can be sent as this type; any can be as a document."""
+    if kind in ("", "document"):
+        return True
+    if kind == "sticker":
+        return mime_type == "image/webp"
+    return mime_type.startswith(f"{kind}/")

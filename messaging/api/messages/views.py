@@ -1,0 +1,67 @@
+"""Messages: ask for one, read them, take one back."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.mixins import ListModelMixin
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from config.lib.api.views import ApiView, ApiViewSet
+from messaging.api.asking import caller_of, valid
+from messaging.api.messages import filters, sending, serializers
+from messaging.messages import history, reading
+from messaging.messages.models import Message
+from messaging.sending import request as requests
+
+
+class Send(ApiView):
+    """One message."""
+
+    permission = "messages.send"
+
+    @extend_schema(request=serializers.SendInput, responses={202: serializers.MessageOutput})
+    def post(self, request: Request) -> Response:
+        """Queue a message; an unknown recipient becomes a contact.
+
+        409 when it may not be sent: `consent_missing`, `opted_out`, `blocked`,
+        `outside_service_window`, `template_not_approved`, `template_paused`, `sender_paused`,
+        `limit_reached`, `invalid_recipient`, `quiet_hours`.
+        """
+        given = valid(serializers.SendInput, request)
+        options = requests.Options(by=caller_of(request).user)
+        message = sending.send(given, options=options, now=timezone.now())
+        body = serializers.MessageOutput(reading.get(message.pk)).data
+        return Response(body, status=status.HTTP_202_ACCEPTED)
+
+
+class Messages(ListModelMixin, ApiViewSet):
+    """Messages in both directions."""
+
+    permissions: ClassVar[dict[str, str]] = {"GET": "messages.view", "DELETE": "messages.send"}
+    queryset = Message.objects.none()
+    serializer_class = serializers.MessageOutput
+    filterset_class = filters.MessageFilter
+
+    def get_queryset(self) -> QuerySet[Message]:
+        """Return the messages of the business."""
+        return reading.of_business()
+
+    @extend_schema(responses=serializers.MessageWithHistory)
+    def retrieve(self, request: Request, pk: UUID) -> Response:
+        """Return one message with its history."""
+        message: Any = reading.get(pk)
+        message.history = history.story(message)
+        return Response(serializers.MessageWithHistory(message).data)
+
+    @extend_schema(responses=serializers.MessageOutput)
+    def destroy(self, request: Request, pk: UUID) -> Response:
+        """Take back a message that waits in the queue or for its time; else 409 `already_sent`."""
+        requests.cancel(reading.get(pk), now=timezone.now(), by=caller_of(request).user)
+        return Response(serializers.MessageOutput(reading.get(pk)).data)
