@@ -80,7 +80,7 @@ def merge(*, winner: Contact, loser: Contact, now: datetime) -> Contact:
 def tables_with_a_contact() -> dict[str, str]:
     """Name every table that points at a contact, with the column."""
     related = {
-        relation.related_model._meta.db_table: relation.field.column
+        relation.related_model._meta.db_table: str(relation.field.column)
         for relation in Contact._meta.related_objects
         if not isinstance(relation.related_model, str) and relation.field.column
     }

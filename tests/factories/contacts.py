@@ -6,7 +6,7 @@ import io
 from datetime import UTC, datetime
 from typing import Any
 
-import factory
+from factory.declarations import LazyAttribute, Sequence, SubFactory
 
 from accounts import tenancy
 from accounts.models import Business
@@ -25,20 +25,18 @@ class ContactFactory(TenantFactory[Contact]):
     class Meta:
         model = Contact
 
-    business = factory.SubFactory(BusinessFactory)
-    name = factory.Sequence(lambda n: f"Contact {n}")
-    phone = factory.Sequence(lambda n: f"+34600{n % 1_000_000:06d}")
-    phone_key = factory.LazyAttribute(
-        lambda made: addresses.phone_key(made.phone) if made.phone else None
-    )
+    business = SubFactory(BusinessFactory)
+    name = Sequence(lambda n: f"Contact {n}")
+    phone = Sequence(lambda n: f"+34600{n % 1_000_000:06d}")
+    phone_key = LazyAttribute(lambda made: addresses.phone_key(made.phone) if made.phone else None)
     country = "ES"
 
 
 class BsuidContactFactory(ContactFactory):
     """A person known by Meta's user id only."""
 
-    phone = ""
-    bsuid = factory.Sequence(lambda n: f"ES.1349120865530{n:07d}")
+    phone: Any = ""
+    bsuid = Sequence(lambda n: f"ES.1349120865530{n:07d}")
 
 
 class TagFactory(TenantFactory[Tag]):
@@ -47,8 +45,8 @@ class TagFactory(TenantFactory[Tag]):
     class Meta:
         model = Tag
 
-    business = factory.SubFactory(BusinessFactory)
-    name = factory.Sequence(lambda n: f"tag {n}")
+    business = SubFactory(BusinessFactory)
+    name = Sequence(lambda n: f"tag {n}")
 
 
 class ContactListFactory(TenantFactory[ContactList]):
@@ -57,8 +55,8 @@ class ContactListFactory(TenantFactory[ContactList]):
     class Meta:
         model = ContactList
 
-    business = factory.SubFactory(BusinessFactory)
-    name = factory.Sequence(lambda n: f"List {n}")
+    business = SubFactory(BusinessFactory)
+    name = Sequence(lambda n: f"List {n}")
 
 
 def uploaded(

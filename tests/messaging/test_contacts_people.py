@@ -218,7 +218,7 @@ def test_workers_that_meet_the_same_people_at_once_make_and_merge_them_once() ->
 
 def test_every_table_with_one_row_per_contact_is_folded_on_merge() -> None:
     for relation in Contact._meta.related_objects:
-        options = relation.related_model._meta  # type: ignore[union-attr]  # models are loaded
+        options = relation.related_model._meta
         rules = options.total_unique_constraints
         unique = any(relation.field.name in rule.fields for rule in rules)
         assert not unique or options.db_table in merging._COLLISIONS, options.db_table
