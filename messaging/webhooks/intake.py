@@ -103,7 +103,7 @@ class Intake:
             status, kind, content, more = error.status, b"application/json", *_refusal(error)
         request_id = accepted_request_id(headers.get(b"x-request-id", b"").decode("latin-1"))
         if status != 200:
-            logger.info("webhook_refused", status=status, request_id=request_id)
+            logger.debug("webhook_refused", status=status, request_id=request_id)
         await _respond(send, status, [(b"content-type", kind), *more], content, request_id)
 
     async def _answer(
