@@ -15,7 +15,8 @@ from django.conf import settings
 from config.lib import redis
 from messaging.meta import signature
 from messaging.webhooks.intake import MAX_BODY_BYTES, PATH
-from messaging.webhooks.models import PendingEvent, RawEvent
+from messaging.webhooks.models import DeadLetter, PendingEvent, RawEvent
+from tests.messaging.webhook_events import body, make_tenants, names, settle
 from tests.messaging.webhook_server import APP_SECRET, VERIFY_TOKEN, Meta, WebServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -198,6 +199,21 @@ def test_many_events_at_once_are_each_stored_once(server: WebServer) -> None:
 
     assert set(asyncio.run(post_all())) == {200}
     assert sorted(stored()) == sorted(bodies)
+
+
+def test_every_sample_posted_and_applied_loses_nothing(server: WebServer) -> None:
+    make_tenants()
+    bodies = [body(name) for name in names()]
+
+    async def post_all() -> set[int]:
+        async with Meta(server.url) as meta:
+            answers = await asyncio.gather(*(meta.post(one) for one in [*bodies, *bodies]))
+        return {status for status, _, _ in answers}
+
+    assert asyncio.run(post_all()) == {200}
+    assert sorted(stored()) == sorted([*bodies, *bodies])
+    settle()
+    assert {letter.reason for letter in DeadLetter.objects.all()} == {"unknown_message"}
 
 
 def test_a_commit_wakes_the_workers(server: WebServer, redis_server: Any) -> None:
