@@ -60,7 +60,8 @@ def many(messages: Iterable[Message], *, now: datetime, by: object = "") -> Retr
 def _page(page: list[Message], refused: Counter[str], now: datetime, by: object) -> int:
     with transaction.atomic():
         ids = [message.pk for message in page]
-        held = list(Message.objects.select_for_update().filter(pk__in=ids).order_by("pk"))
+        rows = Message.objects.select_for_update(of=("self",)).filter(pk__in=ids)
+        held = list(rows.select_related("sender", "contact", "template").order_by("pk"))
         again = []
         for message in held:
             reason = _why_not(message, now)

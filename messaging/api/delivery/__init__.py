@@ -1,0 +1,1 @@
+"""Delivery over the API: the report, a message's events, trying failed messages again."""

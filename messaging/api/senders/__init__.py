@@ -1,0 +1,1 @@
+"""Our phone numbers over the API: the numbers, their limits, pauses and events."""
