@@ -6,9 +6,9 @@ from django.contrib.admin.apps import AdminConfig
 
 
 class SwitchboardAdminConfig(AdminConfig):
-    """Installs unfold's admin site as Django's default."""
+    """Installs our site as Django's default."""
 
-    default_site = "unfold.sites.UnfoldAdminSite"
+    default_site = "config.operators.OperatorsSite"
 
     def ready(self) -> None:
         """Register the checks of the deployment too: `config` itself is no app."""

@@ -1,0 +1,31 @@
+"""Ask what the reader of a page may do. `request.access` is set by accounts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+
+
+def access_of(request: HttpRequest) -> Any:
+    """Return the reader's access, None without a business."""
+    return getattr(request, "access", None)
+
+
+def allows(request: HttpRequest, permission: str) -> bool:
+    """Tell whether the reader holds the permission in the business of the session."""
+    access = access_of(request)
+    return bool(permission) and access is not None and access.allows(permission)
+
+
+def is_platform_admin(request: HttpRequest) -> bool:
+    """Tell whether the reader looks after the whole installation."""
+    user = request.user
+    return bool(user.is_active and getattr(user, "is_platform_admin", False))
+
+
+def require(request: HttpRequest, permission: str) -> None:
+    """Raise PermissionDenied, naming the permission the reader lacks."""
+    if not allows(request, permission):
+        raise PermissionDenied(f"This needs the permission {permission}.")

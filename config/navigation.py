@@ -1,0 +1,103 @@
+"""The side bar: every page, in the order of an operator's day, to those who may open it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.apps import apps
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One entry: a model's list, by `app.model`."""
+
+    title: str
+    model: str
+    icon: str
+
+
+GROUPS: Final[tuple[tuple[str, tuple[Page, ...]], ...]] = (
+    (
+        "Messaging",
+        (
+            Page("Conversations", "messaging.conversation", "forum"),
+            Page("Campaigns", "messaging.campaign", "campaign"),
+            Page("Messages", "messaging.message", "mail"),
+            Page("Templates", "templates_mgmt.template", "description"),
+        ),
+    ),
+    (
+        "People",
+        (
+            Page("Contacts", "messaging.contact", "group"),
+            Page("Lists", "messaging.contactlist", "list_alt"),
+            Page("Tags", "messaging.tag", "sell"),
+            Page("Imports", "messaging.contactimport", "upload_file"),
+            Page("Consent", "compliance.consent", "verified_user"),
+            Page("Consent ledger", "compliance.consentevent", "history"),
+            Page("Opt-out words", "compliance.optoutword", "front_hand"),
+        ),
+    ),
+    (
+        "Channel",
+        (
+            Page("Senders", "messaging.sender", "call"),
+            Page("Sender events", "messaging.senderevent", "monitor_heart"),
+            Page("WhatsApp accounts", "accounts.whatsappaccount", "hub"),
+            Page("Dead letters", "messaging.deadletter", "report"),
+        ),
+    ),
+    (
+        "Business",
+        (
+            Page("Members", "accounts.membership", "badge"),
+            Page("API keys", "accounts.apikey", "key"),
+            Page("Audit trail", "compliance.auditentry", "policy"),
+            Page("Businesses", "accounts.business", "storefront"),
+        ),
+    ),
+    (
+        "Platform",
+        (
+            Page("Backups", "backups.backup", "backup"),
+            Page("Users", "accounts.user", "person"),
+            Page("Sign-in attempts", "axes.accessattempt", "lock"),
+            Page("Periodic jobs", "django_celery_beat.periodictask", "schedule"),
+        ),
+    ),
+)
+
+
+def build(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return unfold's navigation for this reader."""
+    first = {"title": "Dashboard", "icon": "dashboard", "link": reverse("admin:index")}
+    groups: list[dict[str, Any]] = [{"items": [first]}]
+    for title, pages in GROUPS:
+        items = [_item(page) for page in pages if can_open(request, page.model)]
+        if items:
+            groups.append({"title": title, "separator": True, "items": items})
+    return groups
+
+
+def can_open(request: HttpRequest, model: str) -> bool:
+    """Tell whether there is such a page and the reader may open it."""
+    found = admin.site._registry.get(apps.get_model(model))
+    return found is not None and found.has_view_permission(request)
+
+
+def _item(page: Page) -> dict[str, Any]:
+    name = page.model.replace(".", "_", 1)
+    return {
+        "title": page.title,
+        "icon": page.icon,
+        "link": reverse(f"admin:{name}_changelist"),
+    }
+
+
+def shows_history(request: HttpRequest) -> bool:
+    """Tell whether pages of rows link to the audit trail."""
+    return can_open(request, "compliance.auditentry")

@@ -1,0 +1,127 @@
+"""The operators' site: sign-in, the business switcher, the dashboard, refusals as pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Final
+
+from django.conf import settings
+from django.contrib import messages as flash
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.functional import SimpleLazyObject
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.module_loading import import_string
+from django.views.decorators.http import require_POST
+
+from accounts import access, business_choice
+from accounts.models import Business, User
+from config.lib.errors import NotAllowed, NotFound
+from config.navigation import can_open
+
+if TYPE_CHECKING:
+    from django.contrib.admin import AdminSite
+else:
+    from unfold.sites import UnfoldAdminSite as AdminSite
+
+SWITCHER_LENGTH: Final = 50
+
+
+class OperatorsSite(AdminSite):
+    """The admin, in the business of the session."""
+
+    index_title = "Dashboard"
+    site_title = "Switchboard"
+    site_header = "Switchboard"
+    enable_nav_sidebar = True
+
+    def __init__(self, name: str = "admin") -> None:
+        super().__init__(name)
+        self.disable_action("delete_selected")
+
+    def extra_urls(self) -> list[URLPattern]:
+        """Return the pages of the site itself."""
+        return [
+            path("business/switch/", self.admin_view(self.switch_business), name="switch_business"),
+            path("dashboard/now/", self.admin_view(self.dashboard_now), name="dashboard_now"),
+        ]
+
+    def admin_view(
+        self, view: Callable[..., HttpResponseBase], cacheable: bool = False
+    ) -> Callable[..., HttpResponseBase]:
+        """Turn refusals of the domain into the pages people know: 404 and 403."""
+        guarded = super().admin_view(view, cacheable)
+
+        @wraps(guarded)
+        def page(*args: Any, **kwargs: Any) -> HttpResponseBase:
+            try:
+                return guarded(*args, **kwargs)
+            except NotFound as error:
+                raise Http404(error.detail) from error
+            except NotAllowed as error:
+                raise PermissionDenied(error.detail) from error
+
+        return page
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Add the businesses to switch between."""
+        context = super().each_context(request)
+        caller = access.of(request)
+        context["business"] = caller.business if caller else None
+        context["businesses"] = SimpleLazyObject(lambda: switchable(request))
+        context["can_list_businesses"] = can_open(request, "accounts.business")
+        return context
+
+    def index(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        """Show the dashboard, or why there is none."""
+        context = {
+            **self.each_context(request),
+            "title": self.index_title,
+            "index": True,
+            "dashboard": dashboard(request),
+            **(extra_context or {}),
+        }
+        request.current_app = self.name  # type: ignore[attr-defined]  # Django's own use
+        return TemplateResponse(request, "admin/index.html", context)
+
+    def dashboard_now(self, request: HttpRequest) -> HttpResponse:
+        """Answer the part of the dashboard that changes by the second."""
+        context = {"dashboard": dashboard(request)}
+        return TemplateResponse(request, "admin/dashboard/now.html", context)
+
+    def switch_business(self, request: HttpRequest) -> HttpResponse:
+        """Make another business the session's, then show its dashboard."""
+        return _switch(request)
+
+
+@require_POST
+def _switch(request: HttpRequest) -> HttpResponse:
+    business = business_choice.switch(request, business_id=request.POST.get("business", ""))
+    flash.success(request, f"You are in {business.name} now.")
+    target = request.POST.get("next", "")
+    if url_has_allowed_host_and_scheme(target, allowed_hosts=None):
+        return HttpResponseRedirect(target)
+    return redirect(reverse("admin:index"))
+
+
+def switchable(request: HttpRequest) -> list[Business]:
+    """Return the businesses on offer in the header: the first by name."""
+    user = request.user
+    if not isinstance(user, User):
+        return []
+    return list(business_choice.list_choices(user)[:SWITCHER_LENGTH])
+
+
+def dashboard(request: HttpRequest) -> Any:
+    """Return what the dashboard shows to this reader, None without a business."""
+    caller = access.of(request)
+    if caller is None or caller.business is None:
+        return None
+    return import_string(settings.DASHBOARD)(caller)
