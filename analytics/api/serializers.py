@@ -9,7 +9,7 @@ from rest_framework import serializers
 from config.lib.api.fields import Instant
 
 
-class CountsOutput(serializers.Serializer[Any]):
+class MessageCountsOutput(serializers.Serializer[Any]):
     """How many messages got how far, and the rates."""
 
     queued = serializers.IntegerField()
@@ -40,10 +40,10 @@ class ComparedOutput(serializers.Serializer[Any]):
 
     start = Instant()
     end = Instant()
-    totals = CountsOutput()
+    totals = MessageCountsOutput()
 
 
-class BucketOutput(CountsOutput):
+class BucketOutput(MessageCountsOutput):
     """One bucket of a chart."""
 
     at = serializers.DateTimeField(help_text="When the bucket starts, in the zone asked for.")
@@ -60,7 +60,7 @@ class FailureOutput(serializers.Serializer[Any]):
     count = serializers.IntegerField()
 
 
-class SenderOutput(CountsOutput):
+class SenderFiguresOutput(MessageCountsOutput):
     """The numbers of one sender."""
 
     id = serializers.UUIDField()
@@ -68,7 +68,7 @@ class SenderOutput(CountsOutput):
     phone = serializers.CharField()
 
 
-class TemplateOutput(CountsOutput):
+class TemplateFiguresOutput(MessageCountsOutput):
     """The numbers of one template."""
 
     id = serializers.UUIDField()
@@ -77,7 +77,7 @@ class TemplateOutput(CountsOutput):
     category = serializers.CharField()
 
 
-class CellOutput(CountsOutput):
+class CellOutput(MessageCountsOutput):
     """One hour of the week."""
 
     weekday = serializers.IntegerField(help_text="1 is Monday.")
@@ -88,7 +88,7 @@ class OverviewOutput(serializers.Serializer[Any]):
     """What happened, at a glance."""
 
     period = PeriodOutput()
-    totals = CountsOutput()
+    totals = MessageCountsOutput()
     failures = FailureOutput(many=True)
     previous = ComparedOutput(allow_null=True)
 
@@ -97,7 +97,7 @@ class WhatsAppOutput(OverviewOutput):
     """Messages of a period: totals, chart, reasons, senders."""
 
     series = BucketOutput(many=True)
-    senders = SenderOutput(many=True)
+    senders = SenderFiguresOutput(many=True)
 
 
 class HourlyOutput(serializers.Serializer[Any]):
@@ -113,4 +113,4 @@ class TemplatesOutput(serializers.Serializer[Any]):
     """Every template that was used in the period."""
 
     period = PeriodOutput()
-    templates = TemplateOutput(many=True)
+    templates = TemplateFiguresOutput(many=True)

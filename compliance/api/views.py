@@ -37,6 +37,7 @@ class Consents(ListModelMixin, ApiViewSet):
     """Who agreed to what."""
 
     permissions: ClassVar[dict[str, str]] = {"GET": "consent.view", "POST": "consent.manage"}
+    queryset = Consent.objects.none()
     serializer_class = serializers.StateOutput
     filterset_class = filters.ConsentFilter
     pagination_class = ConsentPage

@@ -63,21 +63,26 @@ def of(message_id: UUID) -> QuerySet[MessageEvent]:
 def story(message: Message) -> list[MessageEvent]:
     """Return all that happened to a message, oldest first, from the request or its arrival.
 
-    The first line is not stored: a message written is a message asked for.
+    Two lines are not stored, for every message has them: that it was written, and that Meta took
+    it, as long as Meta's own `sent` has not come.
     """
-    is_ours = message.direction == Message.Direction.OUTBOUND
-    at = message.occurred_at or message.created_at
-    first = MessageEvent(
-        id=message.pk,
+    stored = list(of(message.pk))
+    if message.direction == Message.Direction.INBOUND:
+        at = message.occurred_at or message.created_at
+        return [_line(message, "received", MessageEvent.Source.WEBHOOK, at), *stored]
+    first = "scheduled" if message.scheduled_at else "queued"
+    lines = [_line(message, first, MessageEvent.Source.REQUEST, message.created_at)]
+    if message.sent_at and all(line.status != "sent" for line in stored):
+        lines.append(_line(message, "sent", MessageEvent.Source.PUMP, message.sent_at))
+    return sorted([*lines, *stored], key=lambda line: line.occurred_at)
+
+
+def _line(message: Message, status: str, source: MessageEvent.Source, at: datetime) -> MessageEvent:
+    return MessageEvent(
         business_id=message.business_id,
         message_id=message.pk,
-        status=_first_status(message) if is_ours else "received",
-        source=MessageEvent.Source.REQUEST if is_ours else MessageEvent.Source.WEBHOOK,
+        status=status,
+        source=source,
         occurred_at=at,
-        recorded_at=message.created_at,
+        recorded_at=at,
     )
-    return [first, *of(message.pk)]
-
-
-def _first_status(message: Message) -> str:
-    return "scheduled" if message.scheduled_at else "queued"

@@ -23,6 +23,7 @@ class Templates(ListModelMixin, ApiViewSet):
     """The templates of the business."""
 
     permissions: ClassVar[dict[str, str]] = {"GET": "templates.view"}
+    queryset = Template.objects.none()
     serializer_class = serializers.TemplateOutput
     filterset_class = filters.TemplateFilter
 

@@ -28,6 +28,7 @@ class Imports(ListModelMixin, ApiViewSet):
     """Files of contacts on their way in. Nothing is written about anybody before the commit."""
 
     permissions: ClassVar[dict[str, str]] = PERMISSIONS
+    queryset = ContactImport.objects.none()
     serializer_class = serializers.ImportOutput
     filterset_class = filters.ImportFilter
 

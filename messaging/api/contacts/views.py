@@ -40,6 +40,7 @@ class Contacts(ListModelMixin, ApiViewSet):
     """The people a business writes to."""
 
     permissions: ClassVar[dict[str, str]] = PERMISSIONS
+    queryset = Contact.objects.none()
     serializer_class = serializers.ContactOutput
     filterset_class = filters.ContactFilter
 
@@ -83,6 +84,7 @@ class Tags(ListModelMixin, ApiViewSet):
     """Words contacts are grouped by."""
 
     permissions: ClassVar[dict[str, str]] = PERMISSIONS
+    queryset = Tag.objects.none()
     serializer_class = serializers.TagOutput
     filterset_class = filters.TagFilter
 
@@ -129,6 +131,7 @@ class Lists(ListModelMixin, ApiViewSet):
     """Named lists of contacts."""
 
     permissions: ClassVar[dict[str, str]] = PERMISSIONS
+    queryset = ContactList.objects.none()
     serializer_class = serializers.ListOutput
     filterset_class = filters.ListFilter
 
@@ -167,6 +170,7 @@ class ListContacts(ApiGenericView, ListModelMixin):
     """Who stands on a list."""
 
     permissions: ClassVar[dict[str, str]] = {"GET": "contacts.view", "POST": "contacts.manage"}
+    queryset = Contact.objects.none()
     filterset_class = filters.ContactFilter
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:

@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.lib.api.fields import Instant
-from messaging.api.messages.serializers import EventOutput
+from messaging.api.messages.serializers import MessageEventOutput
 from messaging.messages.delivery import Group
 from messaging.messages.models import Message
 
@@ -43,7 +43,7 @@ class Durations(serializers.Serializer[Any]):
     p95 = serializers.FloatField(allow_null=True)
 
 
-class CountsOutput(serializers.Serializer[Any]):
+class DeliveryCountsOutput(serializers.Serializer[Any]):
     """Messages by outcome. Rates are of those sent or failed; `read_rate` of those delivered."""
 
     total = serializers.IntegerField()
@@ -72,7 +72,7 @@ class CountsOutput(serializers.Serializer[Any]):
         return {"p50": counts.read_p50, "p95": counts.read_p95}
 
 
-class GroupOutput(CountsOutput):
+class DeliveryGroupOutput(DeliveryCountsOutput):
     """The same for one day, number, template or campaign."""
 
     key = serializers.CharField()
@@ -99,14 +99,14 @@ class ErrorCountOutput(serializers.Serializer[Any]):
         return code
 
 
-class ReportOutput(serializers.Serializer[Any]):
+class DeliveryReportOutput(serializers.Serializer[Any]):
     """What became of the messages of a period."""
 
     to = Instant()
     by = serializers.ChoiceField([group.value for group in Group])
     tz = serializers.CharField()
-    total = CountsOutput()
-    groups = GroupOutput(many=True)
+    total = DeliveryCountsOutput()
+    groups = DeliveryGroupOutput(many=True)
     top_errors = ErrorCountOutput(many=True)
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
@@ -114,12 +114,12 @@ class ReportOutput(serializers.Serializer[Any]):
         return {"from": Instant(), **super().get_fields()}
 
 
-class EventsOutput(serializers.Serializer[Any]):
+class MessageEventsOutput(serializers.Serializer[Any]):
     """Everything that happened to a message, oldest first."""
 
     message = serializers.UUIDField()
     status = serializers.ChoiceField(Message.Status.choices)
-    events = EventOutput(many=True)
+    events = MessageEventOutput(many=True)
 
 
 class RetryInput(serializers.Serializer[Any]):

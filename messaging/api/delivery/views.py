@@ -36,8 +36,9 @@ class Report(ApiView):
     permission = "messages.view"
 
     @extend_schema(
+        operation_id="delivery_report",
         parameters=[serializers.ReportQuery, OpenApiParameter("limit", exclude=True)],
-        responses=serializers.ReportOutput,
+        responses=serializers.DeliveryReportOutput,
     )
     def get(self, request: Request) -> Response:
         """Count outgoing messages by outcome, by day, sender, template or campaign.
@@ -60,7 +61,7 @@ class Report(ApiView):
             "top_errors": found.errors,
         }
         labels = _labels(by, [str(one.key) for one in found.groups])
-        output = serializers.ReportOutput(body, context={"labels": labels})
+        output = serializers.DeliveryReportOutput(body, context={"labels": labels})
         return Response(output.data)
 
 
@@ -69,7 +70,7 @@ class Events(ApiView):
 
     permission = "messages.view"
 
-    @extend_schema(responses=serializers.EventsOutput)
+    @extend_schema(responses=serializers.MessageEventsOutput)
     def get(self, request: Request, message_id: UUID) -> Response:
         """List every status event with its time, source and Meta's error as it came."""
         message = reading.get(message_id)
@@ -78,7 +79,7 @@ class Events(ApiView):
             "status": message.status,
             "events": history.story(message),
         }
-        return Response(serializers.EventsOutput(body).data)
+        return Response(serializers.MessageEventsOutput(body).data)
 
 
 class RetryMany(ApiView):

@@ -216,7 +216,7 @@ class MessageOutput(serializers.Serializer[Any]):
         return Instant().to_representation(message.occurred_at or message.created_at)
 
 
-class EventOutput(serializers.ModelSerializer[MessageEvent]):
+class MessageEventOutput(serializers.ModelSerializer[MessageEvent]):
     """One thing that happened to a message, and who says so."""
 
     occurred_at = Instant(read_only=True)
@@ -232,4 +232,4 @@ class EventOutput(serializers.ModelSerializer[MessageEvent]):
 class MessageWithHistory(MessageOutput):
     """A message and everything that happened to it, oldest first."""
 
-    history = EventOutput(many=True)
+    history = MessageEventOutput(many=True)

@@ -65,7 +65,7 @@ class RateLimitInput(LimitsInput):
     sender = serializers.CharField(max_length=32, help_text="phone_number_id")
 
 
-class SyncOutput(serializers.Serializer[Any]):
+class SenderSyncOutput(serializers.Serializer[Any]):
     """What a pull of numbers from Meta found."""
 
     new = serializers.IntegerField()

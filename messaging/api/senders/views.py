@@ -62,7 +62,7 @@ class SenderSync(ApiView):
 
     permission = "senders.manage"
 
-    @extend_schema(request=None, responses=serializers.SyncOutput)
+    @extend_schema(request=None, responses=serializers.SenderSyncOutput)
     def post(self, request: Request) -> Response:
         """Pull the numbers of every account; 409 when Meta refuses, 503 when it is away."""
         new = changed = gone = 0
