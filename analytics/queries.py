@@ -38,6 +38,7 @@ _TRUNC: Final = {
     Granularity.MONTH: TruncMonth,
 }
 MOST_FAILURES: Final = 20
+_REASON: Final = ("status", "error_code", "error_reason")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,16 +174,16 @@ def failures(
         summed = _failed_messages(period, filters)
     else:
         summed = _failed_hours(period, filters)
-    columns = ("status", "error_code", "error_reason")
-    rows = summed.filter(total__gt=0).order_by("-total", *columns)[:limit]
-    return [explain(*row) for row in rows.values_list(*columns, "total")]
+    rows = summed.filter(total__gt=0).order_by("-total", *_REASON)[:limit]
+    return [explain(*row) for row in rows.values_list(*_REASON, "total")]
 
 
 def _failed_hours(period: Period, filters: Filters) -> QuerySet[Any, Any]:
     rows: QuerySet[Any, Any] = FailureHour.objects.using(database()).filter(
         hour__gte=period.start, hour__lt=period.end, **filters.given()
     )
-    return rows.values("status", "error_code", "error_reason").annotate(total=Sum("count"))
+    summed: QuerySet[Any, Any] = rows.values(*_REASON).annotate(total=Sum("count"))
+    return summed
 
 
 def _failed_messages(period: Period, filters: Filters) -> QuerySet[Any, Any]:
@@ -192,7 +193,8 @@ def _failed_messages(period: Period, filters: Filters) -> QuerySet[Any, Any]:
         status=Message.Status.FAILED,
         **filters.given(),
     )
-    return rows.values("status", "error_code", "error_reason").annotate(total=Count("id"))
+    summed: QuerySet[Any, Any] = rows.values(*_REASON).annotate(total=Count("id"))
+    return summed
 
 
 def explain(status: str, code: int | None, reason: str, count: int) -> Failure:
@@ -212,8 +214,10 @@ def by_template(period: Period, filters: Filters = EVERYTHING) -> list[OfTemplat
     rows = []
     for (id_,), counts in found.items():
         one = known.get(id_)
-        named = (one.name, one.language, str(one.category)) if one else ("deleted", "", "")
-        rows.append(OfTemplate(id_, *named, counts))
+        if one is None:
+            rows.append(OfTemplate(id_, "deleted", "", "", counts))
+        else:
+            rows.append(OfTemplate(id_, one.name, one.language, one.category, counts))
     return sorted(rows, key=lambda row: (-row.counts["sent"], row.name, row.id))
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -98,7 +98,7 @@ def recompute_day(day: date) -> None:
     """
     start = datetime.combine(day, time(), UTC)
     end = start + timedelta(days=1)
-    values = {
+    values: dict[str, Any] = {
         "business": tenancy.current_id(),
         "start": start,
         "end": end,
