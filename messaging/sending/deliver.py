@@ -13,8 +13,6 @@ their sum within the limits.
 
 from __future__ import annotations
 
-import queue as threads
-import random
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -22,21 +20,19 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-import orjson
 import structlog
 from django import db
 from django.db import InterfaceError, OperationalError
 from redis.exceptions import RedisError
 
 from accounts import tenancy
-from config.lib import loop
 from config.lib.ids import new_id
-from messaging.meta import errors, payloads
-from messaging.senders import connection
 from messaging.senders.models import Sender
 from messaging.sending import followups, gate, outcomes, queue, record, throttle
+from messaging.sending.flight import Flight
 from messaging.sending.gate import Candidate
 from messaging.sending.outcomes import Outcome
+from messaging.sending.pace import Pace
 
 logger = structlog.get_logger(__name__)
 
@@ -48,7 +44,6 @@ IN_FLIGHT: Final = 320
 BATCH: Final = 100
 # A round that is due this soon is waited for; a later one is left to the sweep.
 PATIENCE_SECONDS: Final = 2.0
-_GATHER_SECONDS: Final = 0.01
 # A database that restarts is back by then; the lease outlives it.
 DATABASE_PATIENCE_SECONDS: Final = 20.0
 
@@ -78,36 +73,37 @@ class _Lane:
         self.clock = clock
         self.priority = priority
         self.owner = new_id()
-        self.rng = random.Random()  # noqa: S311  # jitter, not a secret
-        self.answered: threads.SimpleQueue[Outcome] = threads.SimpleQueue()
-        self.under_way = 0
+        self.flight = Flight(clock)
+        self.pace = Pace()
         self.counts: Counter[str] = Counter()
 
     def run(self, seconds: float) -> Counter[str]:
         until = self.clock() + timedelta(seconds=seconds)
         wait = 0.0
         while self.clock() < until:
-            if wait or self.under_way >= IN_FLIGHT - BATCH:
+            if wait or self.flight.under_way >= IN_FLIGHT - BATCH:
                 self._record(wait or PATIENCE_SECONDS)
             else:
                 self._record(0)
             next_wait = self._round()
-            if next_wait is None and not self.under_way:
+            if next_wait is None and not self.flight.under_way:
                 break
             wait = PATIENCE_SECONDS if next_wait is None else next_wait
         else:
             self.counts["more"] = 1
-        while self.under_way:
+        while self.flight.under_way:
             self._record(PATIENCE_SECONDS)
         return self.counts
 
     def _round(self) -> float | None:
         """Send what may leave now; return seconds to the next round, None when nothing is due."""
+        if wait := self.pace.wait_seconds(self.sender):
+            return wait
         now = self.clock()
         self.sender = _sender(self.sender.pk)
         if self.sender.is_paused_at(now) or self.sender.is_cooling_at(now):
             return None
-        limit = min(BATCH, IN_FLIGHT - self.under_way, max(1, self.sender.rate_per_second // 10))
+        limit = min(BATCH, IN_FLIGHT - self.flight.under_way, self.pace.room(self.sender))
         claimed = queue.claim(
             sender_id=self.sender.pk, owner=self.owner, limit=limit, now=now, priority=self.priority
         )
@@ -116,7 +112,7 @@ class _Lane:
         candidates = self._judged([row.message_id for row in claimed], now)
         leaving, wait = self._throttled(candidates, now)
         self._send(leaving, now)
-        return wait
+        return max(wait, self.pace.wait_seconds(self.sender))
 
     def _seconds_to_next_due(self, now: datetime) -> float | None:
         due_at = queue.next_due_at(self.sender.pk)
@@ -157,6 +153,7 @@ class _Lane:
             logger.warning("throttle_unavailable", sender_id=str(self.sender.pk))
             self._give_back(candidates, now + timedelta(seconds=1))
             return [], 1.0
+        self.pace.learn(answer)
         late: dict[datetime, list[Candidate]] = {}
         for candidate, verdict in zip(candidates, answer.verdicts, strict=True):
             if verdict != throttle.GO:
@@ -177,51 +174,21 @@ class _Lane:
         leaving = queue.mark_leaving([one.message_id for one in candidates], owner=self.owner)
         turned_away = [one for one in candidates if one.message_id not in leaving]
         self._give_back(turned_away, now + timedelta(milliseconds=200))
-        phone_number_id, token = self.sender.phone_number_id, self.sender.account.access_token
-        for candidate in candidates:
-            if candidate.message_id in leaving:
-                self.under_way += 1
-                loop.submit(self._request(candidate, phone_number_id, token))
-
-    async def _request(self, candidate: Candidate, phone_number_id: str, token: str) -> None:
-        """Make one request and put its outcome where the loop finds it."""
-        try:
-            answer = await connection.client().send(phone_number_id, token, body_of(candidate))
-            outcome = outcomes.accepted(candidate, answer, at=self.clock())
-        except errors.SendError as error:
-            outcome = outcomes.refused(candidate, error, at=self.clock(), rng=self.rng)
-        except BaseException:
-            logger.exception("send_broke", message_id=str(candidate.message_id))
-            outcome = outcomes.broken(candidate, at=self.clock())
-        self.answered.put(outcome)
+        self.flight.start(
+            [one for one in candidates if one.message_id in leaving],
+            phone_number_id=self.sender.phone_number_id,
+            token=self.sender.account.access_token,
+        )
 
     def _record(self, seconds: float) -> None:
-        """Write what was answered, waiting up to `seconds` for the first answer."""
-        if not self.under_way:
-            self._idle(seconds)
+        """Write what was answered, waiting up to `seconds` for it, or for tokens."""
+        if not self.flight.under_way:
+            time.sleep(seconds)
             return
-        found: list[Outcome] = []
-        timeout = seconds
-        while len(found) < IN_FLIGHT:
-            try:
-                found.append(self.answered.get(timeout=timeout) if timeout else self._next())
-            except threads.Empty:
-                break
-            timeout = _GATHER_SECONDS if len(found) < self.under_way else 0
-        self.under_way -= len(found)
-        self._write_in_spite(found)
-        followups.act(found, sender=self.sender, now=self.clock())
-
-    def _next(self) -> Outcome:
-        return self.answered.get_nowait()
-
-    def _idle(self, seconds: float) -> None:
-        """Wait for tokens or for a row to become due."""
-        if seconds:
-            try:
-                self.answered.get(timeout=seconds)
-            except threads.Empty:
-                return
+        found = self.flight.collect(seconds)
+        if found:
+            self._write_in_spite(found)
+            followups.act(found, sender=self.sender, now=self.clock())
 
     def _write_in_spite(self, found: Sequence[Outcome]) -> None:
         """Write outcomes though the database may be away for a moment.
@@ -243,17 +210,3 @@ class _Lane:
     def _write(self, found: Sequence[Outcome], now: datetime) -> None:
         claim = record.Claim(sender=self.sender, owner=self.owner)
         self.counts += record.outcomes(found, claim=claim, now=now)
-
-
-def body_of(candidate: Candidate) -> bytes:
-    """Return the JSON body of a message, its id as callback data."""
-    return payloads.encode(
-        payloads.Outgoing(
-            type=candidate.type,
-            content=orjson.Fragment(candidate.content),
-            phone=candidate.phone,
-            bsuid=candidate.bsuid,
-            callback_data=str(candidate.message_id),
-            reply_to_wamid=candidate.reply_to_wamid,
-        )
-    )

@@ -136,13 +136,7 @@ def mark_leaving(claimed: Sequence[UUID], *, owner: UUID) -> set[UUID]:
         cursor.execute(_LOCK, [list(claimed)])
         free = [message_id for message_id, is_free in cursor.fetchall() if is_free]
         cursor.execute(_MARK, {"ids": free, "owner": owner})
-        leaving = {message_id for (message_id,) in cursor.fetchall()}
-        cursor.execute(
-            "UPDATE messaging_message SET status = 'sending' "
-            "WHERE id = ANY(%s) AND status = 'queued'",
-            [list(leaving)],
-        )
-    return leaving
+        return {message_id for (message_id,) in cursor.fetchall()}
 
 
 def release(message_ids: Sequence[UUID], *, owner: UUID, not_before: datetime) -> None:
@@ -202,12 +196,17 @@ WHERE q.message_id = ANY(%s)
 def _mark_sql() -> str:
     rule = gate.consent_rule()
     return (
-        "UPDATE messaging_queueitem q SET is_in_flight = true FROM messaging_message m "  # noqa: S608  # fragments of ours
+        "WITH leaving AS ("  # noqa: S608  # fragments of ours
+        "UPDATE messaging_queueitem q SET is_in_flight = true FROM messaging_message m "
         "JOIN messaging_contact c ON c.id = m.contact_id "
         "LEFT JOIN messaging_conversation t "
         "ON t.sender_id = m.sender_id AND t.contact_id = m.contact_id "
         f"{rule.joins} WHERE q.message_id = m.id AND m.id = ANY(%(ids)s) "
         f"AND q.lease_owner = %(owner)s AND {rule.code} IS NULL RETURNING q.message_id"
+        "), told AS ("
+        "UPDATE messaging_message m SET status = 'sending' FROM leaving "
+        "WHERE m.id = leaving.message_id AND m.status = 'queued'"
+        ") SELECT message_id FROM leaving"
     )
 
 

@@ -52,11 +52,12 @@ class Wish:
 class Answer:
     """For each wish, in order: `GO`, milliseconds its person must wait, or the limit in the way.
 
-    `wait_seconds` is when the sender's next message may leave.
+    `wait_seconds` is when the sender's next message may leave, `tokens` how many may at once.
     """
 
     verdicts: Sequence[int]
     wait_seconds: float
+    tokens: int
 
 
 # KEYS: sender hash, portfolio set. ARGV: rate, burst, per hour, per day, portfolio limit (0: none),
@@ -126,7 +127,8 @@ if in_second >= rate then wait = math.max(wait, second + 1 - now) end
 redis.call('HSET', KEYS[1], 'tokens', string.format('%%.6f', tokens),
            'at', string.format('%%.6f', now), 'second', second, 'in_second', in_second,
            'hour', hour, 'in_hour', in_hour, 'day', day, 'in_day', in_day)
-return {math.ceil(wait * 1000), verdicts}
+local left = math.max(0, math.floor(math.min(tokens, rate - in_second)))
+return {math.ceil(wait * 1000), verdicts, left}
 """
 _TAKE: Final = _TEMPLATE % {
     "pair_burst": PAIR_BURST,
@@ -140,7 +142,7 @@ def take(sender: Sender, wishes: Sequence[Wish], *, now: datetime) -> Answer:
     account = sender.account
     rate = sender.rate_per_second
     limit = portfolio_limit(account)
-    arguments: list[Any] = [rate, max(1, rate // 10), sender.per_hour or 0, sender.per_day or 0]
+    arguments: list[Any] = [rate, burst(sender), sender.per_hour or 0, sender.per_day or 0]
     arguments += [limit or 0, redis.key("pair", sender.pk, "")]
     for wish in wishes:
         arguments += [str(wish.contact_id), int(wish.needs_unique)]
@@ -148,9 +150,14 @@ def take(sender: Sender, wishes: Sequence[Wish], *, now: datetime) -> Answer:
     for _ in range(2):
         answer: Any = redis.client().eval(_TAKE, len(keys), *keys, *arguments)
         if answer[0] != "rebuild":
-            return Answer(verdicts=answer[1], wait_seconds=answer[0] / 1000)
+            return Answer(verdicts=answer[1], wait_seconds=answer[0] / 1000, tokens=int(answer[2]))
         rebuild(sender, now=now, asking=[wish.contact_id for wish in wishes])
-    return Answer(verdicts=[SENDER] * len(wishes), wait_seconds=1.0)
+    return Answer(verdicts=[SENDER] * len(wishes), wait_seconds=1.0, tokens=0)
+
+
+def burst(sender: Sender) -> int:
+    """Return how many messages of a sender may leave at once."""
+    return max(1, sender.rate_per_second // 10)
 
 
 def due_at(verdict: int, *, wait_seconds: float, now: datetime) -> datetime:
