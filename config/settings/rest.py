@@ -71,5 +71,22 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
-    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "messaging.api.webhook_schema.add_webhook",
+        "config.lib.api.schema.share_errors",
+    ],
+    "ENUM_NAME_OVERRIDES": {
+        "BusinessStatus": "accounts.models.Business.Status",
+        "CampaignStatus": "messaging.campaigns.models.Campaign.Status",
+        "ConsentStatus": "compliance.models.ConsentStatus",
+        "ImportStatus": "messaging.contacts.models.ContactImport.Status",
+        "MessageStatus": "messaging.messages.models.Message.Status",
+        "Permission": "accounts.api.serializers.PERMISSION_NAMES",
+        "Quality": "messaging.senders.models.Sender.Quality",
+        "Scope": "compliance.models.Scope",
+        "ScopeOrAll": "compliance.api.serializers.SCOPES",
+        "TemplateCategory": "templates_mgmt.models.Template.Category",
+        "TemplateStatus": "templates_mgmt.models.Template.Status",
+    },
 }

@@ -53,3 +53,19 @@ _IDEMPOTENCY_KEY = OpenApiParameter(
     type={"type": "string", "minLength": 1, "maxLength": idempotency.LONGEST_KEY},
     description="Makes the request happen once: the first answer is kept 24 hours and replayed.",
 )
+
+
+def share_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Write each answer that many operations give once, and refer to it."""
+    shared: dict[str, Any] = {}
+    for path in result.get("paths", {}).values():
+        for operation in path.values():
+            responses = operation.get("responses", {})
+            for status, answer in responses.items():
+                if int(status) < 400:
+                    continue
+                name = f"Error{status}"
+                if shared.setdefault(name, answer) == answer:
+                    responses[status] = {"$ref": f"#/components/responses/{name}"}
+    result.setdefault("components", {})["responses"] = shared
+    return result
