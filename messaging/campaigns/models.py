@@ -56,7 +56,7 @@ class Campaign(TenantModel):
         null=True, blank=True, help_text="Messages still waiting then are skipped, not sent late."
     )
     total = models.PositiveIntegerField(default=0, help_text="People in the audience at launch.")
-    skipped = models.JSONField(default=dict, help_text="Refused at the door, by code.")
+    skipped = models.JSONField(default=dict, help_text="People who got no message, by code.")
     cursor = models.UUIDField(null=True, editable=False, help_text="Last contact that was queued.")
     fanned_out_at = models.DateTimeField(
         null=True, editable=False, help_text="When everyone in the audience was queued or skipped."
@@ -100,7 +100,8 @@ class Campaign(TenantModel):
 class CampaignRecipient(models.Model):
     """The ledger of a campaign: one row a person, so nobody can be queued twice.
 
-    `message_id` is set when a message was queued, `skip_code` when the gate refused at launch.
+    `message_id` is set when a message was queued, `skip_code` when the gate refused: at launch, or
+    later (`skips.sort`).
     `values` are the person's own variables when the API or a file gave them.
     """
 
@@ -118,6 +119,14 @@ class CampaignRecipient(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["campaign", "contact"], name="campaign_recipient_once"),
+        ]
+        indexes = [
+            # The skipped ones of a campaign, with the reason.
+            models.Index(
+                fields=["campaign", "id"],
+                condition=~models.Q(skip_code=""),
+                name="campaign_recipient_skipped",
+            ),
         ]
 
     def __str__(self) -> str:
