@@ -23,7 +23,7 @@ from accounts import tenancy
 from config.lib import ids
 from messaging.campaigns import conditions
 from messaging.campaigns.conditions import Query
-from messaging.campaigns.errors import AudienceInvalid, Finding
+from messaging.campaigns.errors import AudienceInvalid
 from messaging.contacts.models import ContactImport, ContactList
 
 ALL: Final = "all"
@@ -155,8 +155,3 @@ def _lists(spec: Mapping[str, Any], path: str, query: Query) -> list[UUID]:
         else:
             found.append(filled.list_id)
     return found
-
-
-def findings_of(error: AudienceInvalid) -> tuple[Finding, ...]:
-    """Return what is wrong, for a form."""
-    return error.findings

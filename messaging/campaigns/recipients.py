@@ -25,7 +25,8 @@ from messaging.errors import Refusal
 from messaging.messages import tallies
 
 MOST: Final = 10_000
-KEPT: Final = 100
+# Of those without a line, so many are kept to be shown and downloaded.
+KEPT: Final = 1000
 DUPLICATE: Final = "duplicate"
 _PAGE: Final = 1000
 

@@ -197,8 +197,9 @@ def pause_template(template_id: UUID, *, reason: str, now: datetime) -> int:
 
 def pause_everything(*, reason: str, now: datetime) -> int:
     """Pause every campaign of every business that runs or would start: after a restore."""
-    rows = Campaign.across_businesses.filter(status__in=[Status.SCHEDULED, *UNDER_WAY])
-    for campaign in rows.order_by("pk"):
+    alive = Campaign.across_businesses.filter(status__in=[Status.SCHEDULED, *UNDER_WAY])
+    rows = list(alive.order_by("pk"))
+    for campaign in rows:
         with tenancy.scope(campaign.business_id):
             _pause_quietly(campaign, reason=reason, now=now)
     return len(rows)

@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from accounts import tenancy
 from compliance import audit
 from messaging import jobs
-from messaging.campaigns import run
+from messaging.campaigns import run, skips
 from messaging.campaigns.models import Campaign
 from messaging.messages import tallies
 from messaging.messages.models import CampaignTally
@@ -27,6 +27,7 @@ Status = Campaign.Status
 # How far back the rate looks, and how often it is noted.
 _SAMPLES: Final = 13
 _EVERY: Final = timedelta(seconds=5)
+_SORT_SECONDS: Final = 60
 _LEFTOVERS: Final = timedelta(days=1)
 
 
@@ -100,6 +101,8 @@ def look_after(campaign: Campaign, *, now: datetime) -> bool:
     Says whether it is completed. Under the caller's lock of the row.
     """
     counts = tallies.of(campaign.pk)
+    if not counts.get("queued") or _is_time_to_sort(campaign, now):
+        skips.sort(campaign)
     campaign.pulse = _pulse(campaign.pulse, settled(counts), now)
     if campaign.status == Status.LAUNCHING:
         _send_worker(campaign)
@@ -117,6 +120,12 @@ def look_after(campaign: Campaign, *, now: datetime) -> bool:
         _send_worker(campaign)
     campaign.save(update_fields=["status", "finished_at", "pulse"])
     return bool(campaign.status == Status.COMPLETED)
+
+
+def _is_time_to_sort(campaign: Campaign, now: datetime) -> bool:
+    """Say whether reasons are looked up in this round: it reads the campaign's messages."""
+    launched_at = campaign.launched_at or now
+    return int((now - launched_at).total_seconds()) % _SORT_SECONDS < _EVERY.total_seconds()
 
 
 def settled(counts: Mapping[str, int]) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import orjson
@@ -26,6 +26,9 @@ from templates_mgmt.models import Template
 # People read at once: some tens of milliseconds of work, some megabytes.
 PAGE: Final = 5000
 START: Final = UUID(int=0)
+
+# Contact id, phone, BSUID, refusal, own values as JSON, then the fields of the mapping.
+Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +49,14 @@ class Judge:
     audience: Audience
     template: Template
     writer: Writer
+    needs_phone: bool = False
 
     def page(self, *, after: UUID | None, limit: int = PAGE) -> list[Verdict]:
         """Return the verdicts on the next people by id."""
+        return [self.verdict(row) for row in self.rows(after=after, limit=limit)]
+
+    def rows(self, *, after: UUID | None, limit: int = PAGE) -> list[Row]:
+        """Return the next people by id, as `verdict` takes them."""
         scope = Scope(self.template.category)
         with connection.cursor() as cursor:
             cursor.execute(
@@ -61,29 +69,33 @@ class Judge:
                     "limit": limit,
                 },
             )
-            rows = cursor.fetchall()
-        needs_phone = scope == Scope.AUTHENTICATION
-        return [self._verdict(row, needs_phone=needs_phone) for row in rows]
+            found: list[Row] = cursor.fetchall()
+        return found
 
-    def everyone(self) -> Iterator[list[Verdict]]:
-        """Yield the verdicts page by page."""
+    def everyone(self) -> Iterator[list[Row]]:
+        """Yield everybody, page by page."""
         after: UUID | None = None
-        while page := self.page(after=after):
+        while page := self.rows(after=after):
             yield page
             if len(page) < PAGE:
                 return
-            after = page[-1].contact_id
+            after = page[-1][0]
 
-    def _verdict(self, row: tuple[object, ...], *, needs_phone: bool) -> Verdict:
+    def verdict(self, row: Row) -> Verdict:
+        """Return the verdict on one person."""
         contact_id, phone, bsuid, refusal, own, *fields = row
-        address = str(phone or bsuid)
-        assert isinstance(contact_id, UUID)  # noqa: S101  # narrows what the cursor gives
+        address = phone or bsuid
         if refusal:
-            return Verdict(contact_id, address, None, str(refusal))
-        if needs_phone and not phone:
+            return Verdict(contact_id, address, None, refusal)
+        if not phone and self.needs_phone:
             return Verdict(contact_id, address, None, Refusal.INVALID_RECIPIENT.value)
-        written = self.writer.write(fields, orjson.loads(str(own)) if own else None)
+        written = self.writer.write(fields, orjson.loads(own) if own else None)
         return Verdict(contact_id, address, written.content, written.code, written.detail)
+
+    def values(self, row: Row) -> dict[str, Any]:
+        """Return what a person's variables are filled with."""
+        _, _, _, _, own, *fields = row
+        return self.writer.values(fields, orjson.loads(own) if own else None)
 
 
 def judge(campaign: Campaign) -> Judge:
@@ -95,6 +107,8 @@ def judge(campaign: Campaign) -> Judge:
         ),
         template=campaign.template,
         writer=variables.prepare(campaign.template, campaign.variables, may_lack=is_given),
+        # Meta sends authentication templates to numbers only.
+        needs_phone=campaign.template.category == Scope.AUTHENTICATION,
     )
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts import tenancy
 from accounts.models import Business
 from config.lib.ids import new_ids
-from messaging.campaigns import fanout, run
+from messaging.campaigns import fanout, run, verdicts
 from messaging.campaigns.models import Campaign
 from messaging.campaigns.recipients import Recipient
 from messaging.senders.models import Sender
@@ -56,10 +56,10 @@ def launch(campaign: Campaign) -> Campaign:
     return reload(campaign)
 
 
-def advance(campaign: Campaign, *, seconds: float = 60) -> Any:
+def advance(campaign: Campaign, *, seconds: float = 60, size: int = verdicts.PAGE) -> Any:
     """Do the campaign's job here; return its counts."""
     with tenancy.scope(campaign.business_id):
-        return fanout.advance(campaign.pk, clock=timezone.now, seconds=seconds)
+        return fanout.advance(campaign.pk, clock=timezone.now, seconds=seconds, size=size)
 
 
 def reload(campaign: Campaign) -> Campaign:

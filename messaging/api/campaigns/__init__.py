@@ -1,0 +1,1 @@
+"""The bulk-send routes: a campaign by request, its progress, its controls."""
