@@ -9,7 +9,7 @@ from messaging.api.delivery import views as delivery
 from messaging.api.messages import views as messages
 from messaging.api.senders import views as senders
 
-RESOURCES = ("contacts",)
+RESOURCES = ("contacts", "campaigns")
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("whatsapp/send", messages.Send.as_view(), name="send"),
