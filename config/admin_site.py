@@ -14,3 +14,4 @@ class SwitchboardAdminConfig(AdminConfig):
         """Register the checks of the deployment too: `config` itself is no app."""
         super().ready()
         import_module("config.checks")
+        import_module("config.borrowed_pages").take_over()

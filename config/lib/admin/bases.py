@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from django.contrib import admin
+from django.contrib import messages as flash
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.db.models import ForeignKey, Model, QuerySet
@@ -205,7 +206,18 @@ class TenantAdmin(ModelAdmin[M]):
             url = reverse("admin:compliance_auditentry_changelist")
         except NoReverseMatch as error:
             raise Http404 from error
-        return HttpResponseRedirect(f"{url}?{urlencode({'resource_id__exact': str(obj.pk)})}")
+        query = {"resource_id__exact": self.history_id(obj), "period": "366"}
+        return HttpResponseRedirect(f"{url}?{urlencode(query)}")
+
+    def history_id(self, obj: M) -> str:
+        """Return the id the audit trail knows this row by."""
+        return str(obj.pk)
+
+    def back_to_list(self, request: HttpRequest, sentence: str) -> HttpResponse:
+        """Say what was done and show the list: for a row that is gone."""
+        flash.success(request, sentence)
+        name = f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_changelist"
+        return HttpResponseRedirect(reverse(name))
 
 
 class ReadOnlyAdmin(TenantAdmin[M]):

@@ -70,7 +70,7 @@ class Verb:
         """Tell whether the reader holds the permission."""
         if self.is_for_platform and getattr(request.user, "is_platform_admin", False):
             return True
-        return allows(request, self.permission)
+        return bool(self.permission) and allows(request, self.permission)
 
 
 def verb(title: str, *, permission: str, **options: Any) -> Callable[[Any], Any]:

@@ -1,0 +1,65 @@
+"""Accounts of people, as who runs the installation changes them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from accounts import tokens
+from accounts.models import User
+from config.lib.errors import Conflict, InvalidInput
+
+
+class LastPlatformAdmin(Conflict):
+    """Somebody must stay who can look after the installation."""
+
+    code = "last_platform_admin"
+
+
+@transaction.atomic
+def disable(*, user: User, now: datetime) -> None:
+    """Let the user sign in no more; their tokens end at once."""
+    _require_other_admin(user)
+    user.is_active = False
+    user.save(update_fields=["is_active"])
+    tokens.revoke_all(user, reason="disabled", now=now)
+
+
+@transaction.atomic
+def enable(*, user: User) -> None:
+    """Let the user sign in again."""
+    user.is_active = True
+    user.save(update_fields=["is_active"])
+
+
+@transaction.atomic
+def set_password(*, user: User, password: str, now: datetime) -> None:
+    """Give the user a password; their tokens end at once. Raises `InvalidInput`."""
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise InvalidInput(
+            " ".join(error.messages), code="weak_password", attr="password"
+        ) from error
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    tokens.revoke_all(user, reason="password", now=now)
+
+
+@transaction.atomic
+def set_platform_admin(*, user: User, is_admin: bool) -> None:
+    """Make someone a platform admin, or one no more. The last one stays."""
+    if not is_admin:
+        _require_other_admin(user)
+    user.is_superuser = is_admin
+    user.save(update_fields=["is_superuser"])
+
+
+def _require_other_admin(user: User) -> None:
+    admins = User.objects.select_for_update().filter(is_superuser=True, is_active=True)
+    ids = list(admins.order_by("pk").values_list("pk", flat=True))
+    if ids == [user.pk]:
+        raise LastPlatformAdmin("This is the last platform admin.")

@@ -1,0 +1,52 @@
+"""Words of the business in scope that mean stop, or start again, beside the shipped ones."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from accounts.access import Access
+from accounts.tenancy import current_id
+from compliance import audit, wording
+from compliance.models import OptOutWord
+from config.lib.errors import Conflict, InvalidInput
+
+
+class WordTaken(Conflict):
+    """The word is on the list."""
+
+    code = "word_taken"
+
+
+@transaction.atomic
+def put(
+    *, word: str, effect: str, language: str = "", by: Access | None, row: OptOutWord | None = None
+) -> OptOutWord:
+    """Add a word, or change `row`. Raises `InvalidInput` or `WordTaken`."""
+    if not wording.normalise(word):
+        raise InvalidInput("A word has at least one letter or digit.", attr="word")
+    taken = OptOutWord.objects.filter(word=word)
+    if taken.exclude(pk=row.pk if row else None).exists():
+        raise WordTaken("This word is on the list.", attr="word")
+    row = row or OptOutWord(business_id=current_id())
+    row.word, row.effect, row.language = word, effect, language
+    row.save()
+    _record("optout_word.saved", row, by)
+    return row
+
+
+@transaction.atomic
+def remove(*, row: OptOutWord, by: Access | None) -> None:
+    """Let the word mean nothing again."""
+    _record("optout_word.removed", row, by)
+    row.delete()
+
+
+def _record(action: str, row: OptOutWord, by: Access | None) -> None:
+    audit.record(
+        action=action,
+        resource="optout_word",
+        resource_id=str(row.pk),
+        details={"word": row.word, "effect": row.effect},
+        actor=by.user if by else None,
+        actor_name=by.actor_name if by else "",
+    )

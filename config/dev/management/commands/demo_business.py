@@ -1,0 +1,41 @@
+"""`manage.py demo_business`: something to sign in to, made once."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.utils import timezone
+
+from config.dev import demo_business
+from config.lib.errors import Unavailable
+
+
+class Command(BaseCommand):
+    """Make the demo business; connect it when the sandbox answers."""
+
+    help = "Make the demo business with users of every role; connect it to the sandbox."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take whether the sandbox must answer."""
+        parser.add_argument(
+            "--people-only", action="store_true", help="do not ask the sandbox for its account"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Make what is missing and print how to sign in."""
+        now = timezone.now()
+        business = demo_business.make_people(now=now)
+        if not options["people_only"]:
+            self._connect(business)
+        self.stdout.write(f"Business: {business.name}")
+        self.stdout.write(f"Password of everybody: {demo_business.PASSWORD}")
+        self.stdout.write(f"  {demo_business.PLATFORM_ADMIN}  (platform admin)")
+        for email, _, role in demo_business.PEOPLE:
+            self.stdout.write(f"  {email}  ({role.label.lower()})")
+
+    def _connect(self, business: Any) -> None:
+        try:
+            made = demo_business.connect(business, now=timezone.now())
+        except Unavailable as error:
+            self.stdout.write(f"The sandbox is not asked now: {error.detail}")
+        else:
+            self.stdout.write(f"{made.senders} numbers, {made.templates} templates.")
