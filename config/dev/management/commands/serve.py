@@ -3,7 +3,6 @@
 import os
 from typing import Any
 
-from django.core.management import get_commands
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from config.dev.processes import Stack, StackError, ignore_signals, leave_on_sigterm
@@ -27,10 +26,8 @@ class Command(BaseCommand):
         stack = Stack(port=options["port"], sandbox_port=options["sandbox_port"])
         leave_on_sigterm()
         try:
-            stack.prepare()
-            if "demo_business" in get_commands():
-                stack.manage("demo_business")
-            stack.start_processes()
+            stack.start()
+            stack.manage("demo_business")
             self.stdout.write(f"Switchboard: http://localhost:{stack.port}/admin/")
             self.stdout.write(f"Sandbox:     http://localhost:{stack.sandbox_port}/")
             self.stay(stack, **options)
