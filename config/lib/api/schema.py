@@ -20,6 +20,9 @@ class Schema(AutoSchema):
     def _should_add_error_response(self, responses: dict[str, Any], status_code: str) -> bool:
         if self.method not in _ONLY_FOR.get(status_code, {self.method}):
             return False
+        # A refused sign-in; a business, or a row named in the body, that is not the caller's.
+        if status_code in ("401", "404"):
+            return True
         return bool(super()._should_add_error_response(responses, status_code))
 
     def get_override_parameters(self) -> list[Any]:

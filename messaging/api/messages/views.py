@@ -60,7 +60,7 @@ class Messages(ListModelMixin, ApiViewSet):
         message.history = history.story(message)
         return Response(serializers.MessageWithHistory(message).data)
 
-    @extend_schema(responses=serializers.MessageOutput)
+    @extend_schema(responses={200: serializers.MessageOutput})
     def destroy(self, request: Request, pk: UUID) -> Response:
         """Take back a message that waits in the queue or for its time; else 409 `already_sent`."""
         requests.cancel(reading.get(pk), now=timezone.now(), by=caller_of(request).user)

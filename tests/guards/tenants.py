@@ -1,0 +1,194 @@
+"""A business with one row of everything a business can have; names start with its own word."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any
+
+from django.apps import apps
+from django.db.models import Model
+from django.utils import timezone
+
+from accounts import tenancy
+from accounts.models import ApiKey, Business, Role, User, WhatsAppAccount
+from accounts.tenancy import TenantModel
+from analytics.models import FailureHour, MessageHour
+from compliance import audit
+from compliance.models import AuditEntry, OptOutWord
+from config.lib.ids import new_id
+from messaging.campaigns.models import Campaign, CampaignRecipient
+from messaging.contacts.models import Contact, ContactList, ContactTag, ListEntry, Tag
+from messaging.media.models import MediaFile
+from messaging.messages.models import Message, MessageEvent
+from messaging.senders.models import Sender, SenderEvent
+from messaging.webhooks.models import DeadLetter, FormerAddress
+from templates_mgmt.models import Template
+from tests.factories.accounts import (
+    ApiKeyFactory,
+    BusinessFactory,
+    MembershipFactory,
+    UserFactory,
+    WhatsAppAccountFactory,
+)
+from tests.factories.compliance import opt_in
+from tests.factories.contacts import uploaded
+from tests.factories.messaging import (
+    ContactFactory,
+    ConversationFactory,
+    MessageFactory,
+    SenderFactory,
+)
+from tests.factories.templates import TemplateFactory
+
+# Models of a business beside the tenant models.
+OTHERS: tuple[type[Model], ...] = (AuditEntry, DeadLetter)
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """A full business. `word` and `number` stand in its rows and nowhere else."""
+
+    word: str
+    number: int
+    business: Business
+    users: dict[Role, User]
+    account: WhatsAppAccount
+    api_key: ApiKey
+    sender: Sender
+    template: Template
+    contact: Contact
+    tag: Tag
+    contact_list: ContactList
+    contact_import: Any
+    campaign: Campaign
+    message: Message
+    media: MediaFile
+
+    @property
+    def marks(self) -> set[str]:
+        """Return what gives its rows away in any answer."""
+        found = {self.word, str(self.number), self.contact.phone, self.sender.phone_number_id}
+        for model in tenant_models():
+            rows = model._base_manager.filter(business=self.business)
+            found |= {str(pk) for pk in rows.values_list("pk", flat=True) if len(str(pk)) == 36}
+        return found
+
+    def snapshot(self) -> dict[str, list[Any]]:
+        """Return all its rows as they stand."""
+        return {
+            model.__name__: list(
+                model._base_manager.filter(business=self.business).order_by("pk").values()
+            )
+            for model in tenant_models()
+        }
+
+
+def tenant_models() -> list[Any]:
+    """Return every model whose rows belong to one business."""
+    return [
+        model for model in apps.get_models() if issubclass(model, TenantModel) or model in OTHERS
+    ]
+
+
+def make_tenant(word: str, number: int, phone: str) -> Tenant:
+    """Write a business with one row of everything."""
+    business = BusinessFactory.create(name=f"{word} Shop", slug=word.lower())
+    users = {}
+    for role in Role:
+        users[role] = UserFactory.create(
+            email=f"{role}@{word.lower()}.example", name=f"{word} {role}"
+        )
+        MembershipFactory.create(business=business, user=users[role], role=role)
+    account = WhatsAppAccountFactory.create(business=business, name=f"{word} account")
+    sender = SenderFactory.create(
+        business=business, account=account, verified_name=word, is_default=True
+    )
+    template = TemplateFactory.create(account=account, name=f"{word.lower()}_offer")
+    contact = ContactFactory.create(business=business, name=word, phone=phone)
+    tag = _of(business, Tag, name=f"{word} tag")
+    contact_list = _of(business, ContactList, name=f"{word} list")
+    campaign = _of(business, Campaign, name=word, sender=sender, template=template)
+    message = _message(business, sender, contact, campaign, template, word)
+    tenant = Tenant(
+        word=word,
+        number=number,
+        business=business,
+        users=users,
+        account=account,
+        api_key=ApiKeyFactory.create(business=business, name=f"{word} key"),
+        sender=sender,
+        template=template,
+        contact=contact,
+        tag=tag,
+        contact_list=contact_list,
+        contact_import=uploaded(
+            business, f"phone,name\n12,{word}\n".encode(), filename=f"{word}.csv"
+        ),
+        campaign=campaign,
+        message=message,
+        media=_of(business, MediaFile, filename=word, status="stored", message_id=message.pk),
+    )
+    _more(tenant)
+    return tenant
+
+
+def _of(business: Business, model: Any, **values: Any) -> Any:
+    return model.across_businesses.create(business=business, **values)
+
+
+def _message(
+    business: Business,
+    sender: Sender,
+    contact: Contact,
+    campaign: Campaign,
+    template: Template,
+    word: str,
+) -> Message:
+    message: Message = MessageFactory.create(
+        business=business,
+        sender=sender,
+        contact=contact,
+        campaign=campaign,
+        template=template,
+        content={"body": word},
+        status="failed",
+        failed_at=timezone.now(),
+        error_code=131000,
+        error_title=word,
+    )
+    CampaignRecipient.objects.create(campaign=campaign, contact=contact, message_id=message.pk)
+    return message
+
+
+def _more(tenant: Tenant) -> None:
+    """Write what hangs on the rest."""
+    business, word, sender = tenant.business, tenant.word, tenant.sender
+    now = timezone.now()
+    hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    assert tenant.contact.phone_key
+    opt_in(business, tenant.contact.phone_key)
+    _of(business, ContactTag, tag=tenant.tag, contact=tenant.contact)
+    _of(business, ListEntry, list=tenant.contact_list, contact=tenant.contact)
+    _of(business, OptOutWord, word=word)
+    _of(business, SenderEvent, sender=sender, kind="warning", detail=word)
+    _of(business, FormerAddress, address=word, contact=tenant.contact, changed_at=now)
+    _of(business, MessageEvent, message=tenant.message, status="failed", source="webhook",
+        occurred_at=now, error={"title": word})  # fmt: skip
+    for metric in MessageHour.Metric:
+        _of(business, MessageHour, hour=hour, sender_id=sender.pk, template_id=tenant.template.pk,
+            category="marketing", metric=metric, count=tenant.number)  # fmt: skip
+    _of(business, FailureHour, hour=hour, sender_id=sender.pk, status="failed", error_code=131026,
+        error_reason="undeliverable", count=tenant.number)  # fmt: skip
+    ConversationFactory.create(business=business, sender=sender, contact=tenant.contact)
+    DeadLetter.objects.create(
+        business=business, event_id=new_id(), reason=DeadLetter.Reason.ERROR, detail=word
+    )
+    with tenancy.scope(business):
+        audit.record(action="business.changed", resource="business", actor_name=word)
+
+
+def missing_models(tenant: Tenant) -> list[str]:
+    """Return the models of which the tenant has no row."""
+    found = tenant.snapshot()
+    return [name for name, rows in found.items() if not rows]
