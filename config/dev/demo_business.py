@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from django.db import transaction
+
 from accounts import businesses, credentials, members, tenancy
 from accounts.access import Access
 from accounts.models import Business, Membership, Role, User, WhatsAppAccount
@@ -58,8 +60,11 @@ def make_people(*, now: datetime) -> Business:
 
 
 def connect(business: Business, *, now: datetime) -> Made:
-    """Connect the sandbox's account and read its numbers and templates; the sandbox must run."""
-    with tenancy.scope(business):
+    """Connect the sandbox's account and read its numbers and templates; the sandbox must run.
+
+    In one transaction, so that the jobs connecting starts come after it and find nothing to do.
+    """
+    with tenancy.scope(business), transaction.atomic():
         account: WhatsAppAccount | None = WhatsAppAccount.objects.filter(waba_id=WABA_ID).first()
         if account is None:
             account = credentials.connect(
