@@ -115,6 +115,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     def is_platform_admin(self) -> bool:
         return self.is_superuser
 
+    def get_full_name(self) -> str:
+        """Return the name pages greet the user by; empty when none is known."""
+        return self.name
+
 
 class Role(models.TextChoices):
     """Roles inside one business, highest first; `platform_admin` is a property of the user."""
