@@ -8,16 +8,21 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import aiohttp
 import orjson
-import psycopg
 import uvloop
+from psycopg_pool import AsyncConnectionPool
 
 from bench import place, wire
+from config.lib.ids import new_id
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 IN_FLIGHT: Final = 32
+CONNECTIONS: Final = 4
+_INSERT: Final = "INSERT INTO messaging_rawevent (id, body) VALUES (%s, %b)"
 
 
 async def send(url: str, count: int) -> dict[str, Any]:
@@ -57,50 +62,40 @@ def _message(phone: str, content: dict[str, Any]) -> bytes:
 
 
 class OneInsertARequest:
-    """An ASGI application that stores each body with an INSERT of its own, then answers 200."""
+    """An ASGI application that stores each body with an INSERT of its own, then answers 200.
 
-    def __init__(self, connections: int = 4) -> None:
-        self._count = connections
-        self._free: asyncio.Queue[psycopg.AsyncConnection[Any]] | None = None
-        self._opening = asyncio.Lock()
+    It has connections enough that it does not wait for one commit at a time.
+    """
 
-    async def __call__(
-        self,
-        scope: dict[str, Any],
-        receive: Callable[[], Awaitable[dict[str, Any]]],
-        send: Callable[[dict[str, Any]], Awaitable[None]],
-    ) -> None:
+    def __init__(self) -> None:
+        self._pool: AsyncConnectionPool | None = None
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http":
-            return
-        event = await receive()
-        free = self._free or await self._open()
-        connection = await free.get()
-        try:
-            await connection.execute("INSERT INTO bench_event (body) VALUES (%b)", [event["body"]])
-        finally:
-            free.put_nowait(connection)
-        headers = [(b"content-length", b"0")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": b""})
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif self._pool is not None:
+            event = await receive()
+            async with self._pool.connection() as connection:
+                await connection.execute(_INSERT, [new_id(), event["body"]])
+            headers = [(b"content-length", b"0")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": b""})
 
-    async def _open(self) -> asyncio.Queue[psycopg.AsyncConnection[Any]]:
-        async with self._opening:
-            if self._free is None:
-                free: asyncio.Queue[psycopg.AsyncConnection[Any]] = asyncio.Queue()
-                for _ in range(self._count):
-                    free.put_nowait(await _connect())
-                self._free = free
-        return self._free
-
-
-async def _connect() -> psycopg.AsyncConnection[Any]:
-    parts = urlsplit(os.environ["DATABASE_URL"])
-    return await psycopg.AsyncConnection.connect(
-        parts.geturl().replace("postgres://", "postgresql://", 1),
-        autocommit=True,
-        prepare_threshold=1,
-    )
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        self._pool = AsyncConnectionPool(
+            os.environ["DATABASE_URL"].replace("postgres://", "postgresql://", 1),
+            min_size=CONNECTIONS,
+            max_size=CONNECTIONS,
+            open=False,
+            kwargs={"autocommit": True, "prepare_threshold": 1},
+        )
+        await self._pool.open(wait=True)
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._pool.close()
+        await send({"type": "lifespan.shutdown.complete"})
 
 
 application = OneInsertARequest()

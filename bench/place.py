@@ -21,7 +21,7 @@ from config.dev.embedded.host import LOOPBACK, choose_port, is_port_free, wait_u
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 DATABASE: Final = "switchboard_bench"
-APP_SECRET: Final = "bench-app-secret"
+APP_SECRET: Final = "bench-app-secret"  # noqa: S105  # signs only what benchmarks post
 START_SECONDS: Final = 60.0
 
 _PRODUCTION: Final = {
@@ -125,13 +125,18 @@ class Child:
 
 def ready_to_start() -> None:
     """Tell the parent that this child is ready, and wait for the start."""
-    print("ready", flush=True)
+    _say("ready")
     sys.stdin.readline()
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def answer(found: Mapping[str, Any]) -> None:
     """Tell the parent what was measured."""
-    print(json.dumps(found), flush=True)
+    _say(json.dumps(found))
 
 
 def together(children: Sequence[Child]) -> list[Any]:

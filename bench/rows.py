@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,10 +14,13 @@ from accounts import tenancy
 from accounts.models import Business, WhatsAppAccount
 from bench import place
 from bench.wire import COMPONENTS, CONTENT, phone_number_id, phone_of
-from config.lib.ids import new_id, new_ids
+from config.lib.ids import new_ids
+from messaging.campaigns import run
+from messaging.campaigns.models import Campaign
 from messaging.senders.models import Sender
 from templates_mgmt.models import Template
 
+PAGE: Final = 10_000
 TABLES: Final = (
     "accounts_business",
     "messaging_message",
@@ -90,8 +92,25 @@ def make_shop(number: int = 0, *, senders: int = 1, tier: str = "TIER_100K") -> 
     return Shop(business, account, made, template)
 
 
+def shop_of(business_id: str) -> Shop:
+    """Return a shop that was made before."""
+    business = Business.objects.get(pk=business_id)
+    with tenancy.scope(business):
+        return Shop(
+            business,
+            WhatsAppAccount.objects.get(),
+            list(Sender.objects.order_by("phone_number_id")),
+            Template.objects.get(),
+        )
+
+
 def add_people(shop: Shop, count: int, *, first: int = 0) -> list[UUID]:
     """Write people of Spain who agreed to marketing; return their contact ids."""
+    if count > PAGE:
+        pages = (range(one, min(one + PAGE, count)) for one in range(0, count, PAGE))
+        return [
+            id_ for page in pages for id_ in add_people(shop, len(page), first=first + page.start)
+        ]
     contacts, events = new_ids(count), new_ids(count)
     phones = [phone_of(first + one) for one in range(count)]
     with connection.cursor() as cursor:
@@ -176,54 +195,72 @@ def _insert_messages(
         )
 
 
-def status_entry(message_id: UUID, person: int, status: str, at: datetime) -> dict[str, Any]:
-    """Return one status of a message as Meta writes it."""
+def add_raw_events(bodies: list[bytes]) -> None:
+    """Write webhook bodies as the door does, in the order given."""
+    events = new_ids(len(bodies))
+    for first in range(0, len(bodies), 1_000):
+        page = slice(first, first + 1_000)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "WITH stored AS (INSERT INTO messaging_rawevent (id, body) "
+                "SELECT * FROM unnest(%(ids)s::uuid[], %(bodies)s::bytea[])) "
+                "INSERT INTO messaging_pendingevent (event_id) SELECT unnest(%(ids)s::uuid[])",
+                {"ids": events[page], "bodies": bodies[page]},
+            )
+
+
+def forget_messages() -> None:
+    """Empty the tables of messages, and keep the people."""
+    place.as_owner("TRUNCATE messaging_message, messaging_queueitem, messaging_campaign CASCADE")
+
+
+def make_campaign(shop: Shop) -> Campaign:
+    """Write the draft of a campaign to everyone, with a name and a code for each."""
+    with tenancy.scope(shop.business):
+        return run.create(
+            run.Plan(
+                name="Spring",
+                sender=shop.senders[0],
+                template=shop.template,
+                audience={"all": True},
+                variables={
+                    "1": {"field": "name", "default": "friend"},
+                    "2": {"value": "SPRING10"},
+                },
+            ),
+            by=run.SYSTEM,
+            now=timezone.now(),
+        )
+
+
+BARE_LAUNCH: Final = """
+WITH made AS (
+    SELECT c.id AS contact, c.phone, m.id AS message
+    FROM (SELECT id, phone, row_number() OVER (ORDER BY id) AS place
+          FROM messaging_contact WHERE business_id = %(business)s) AS c
+    JOIN unnest(%(messages)s::uuid[]) WITH ORDINALITY AS m(id, place) USING (place)
+), written AS (
+    INSERT INTO messaging_message (id, business_id, direction, type, status, category, sender_id,
+        contact_id, campaign_id, template_id, address, content, created_at)
+    SELECT message, %(business)s, 'outbound', 'template', 'queued', 'marketing', %(sender)s,
+        contact, %(campaign)s, %(template)s, phone, %(content)s::jsonb, now() FROM made
+), queued AS (
+    INSERT INTO messaging_queueitem (message_id, business_id, sender_id, contact_id, campaign_id,
+        priority, not_before)
+    SELECT message, %(business)s, %(sender)s, contact, %(campaign)s, 9, now() FROM made
+)
+INSERT INTO messaging_campaignrecipient (campaign_id, contact_id, message_id)
+SELECT %(campaign)s, contact, message FROM made
+"""
+
+
+def bare_launch_values(shop: Shop, campaign: Campaign, messages: list[UUID]) -> dict[str, Any]:
+    """Return what `BARE_LAUNCH` takes."""
     return {
-        "id": f"wamid.HBgLM{message_id.hex}",
-        "status": status,
-        "timestamp": str(int(at.timestamp())),
-        "recipient_id": phone_of(person)[1:],
-        "biz_opaque_callback_data": str(message_id),
-        "pricing": {
-            "billable": True,
-            "pricing_model": "PMP",
-            "type": "regular",
-            "category": "marketing",
-        },
+        "business": shop.business.pk,
+        "sender": shop.senders[0].pk,
+        "campaign": campaign.pk,
+        "template": shop.template.pk,
+        "content": orjson.dumps(CONTENT).decode(),
+        "messages": messages,
     }
-
-
-def status_body(shop: Shop, statuses: list[dict[str, Any]]) -> bytes:
-    """Return the body of a webhook with these statuses."""
-    sender = shop.senders[0]
-    value = {
-        "messaging_product": "whatsapp",
-        "metadata": {
-            "display_phone_number": sender.phone[1:],
-            "phone_number_id": sender.phone_number_id,
-        },
-        "contacts": [
-            {"profile": {"name": "Ana"}, "wa_id": one["recipient_id"]} for one in statuses[:1]
-        ],
-        "statuses": statuses,
-    }
-    change = {"value": value, "field": "messages"}
-    return orjson.dumps(
-        {
-            "object": "whatsapp_business_account",
-            "entry": [{"id": shop.account.waba_id, "changes": [change]}],
-        }
-    )
-
-
-def single_status_bodies(count: int) -> list[bytes]:
-    """Return bodies of one status each, of messages nobody here knows."""
-    now = timezone.now()
-    business = Business(id=new_id(), name="Shop", slug="shop")
-    account = WhatsAppAccount(business=business, waba_id="623456789000022")
-    sender = Sender(business=business, phone_number_id="512345678900011", phone="+34911000100")
-    shop = Shop(business, account, [sender], Template())
-    return [
-        status_body(shop, [status_entry(id_, one, "delivered", now + timedelta(seconds=one % 60))])
-        for one, id_ in enumerate(new_ids(count))
-    ]
