@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from analytics import queries
 from analytics.periods import Period
@@ -131,11 +131,10 @@ def messages(selection: Selection) -> Pages:
 
 def campaign_outcomes(selection: Selection) -> Pages:
     """Give what became of everyone in a campaign's audience."""
-    after = None
+    after: UUID | None = None
+    everyone = Q(campaign_id=selection.campaign_id)
     while True:
-        found = CampaignRecipient.objects.using(queries.database()).filter(
-            campaign_id=selection.campaign_id
-        )
+        found = CampaignRecipient.objects.using(queries.database()).filter(everyone)
         found = found.filter(contact_id__gt=after) if after else found
         page = list(found.order_by("contact_id")[:PAGE])
         if page:

@@ -1,5 +1,7 @@
 """Celery: queues, limits and the periodic work that beat starts."""
 
+from celery.schedules import crontab
+
 from config.env import env
 
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:1/0")
@@ -46,6 +48,7 @@ CELERY_BEAT_SCHEDULE = {
     "sync templates": {"task": "templates.sync_all", "schedule": 3600.0},
     "check tokens": {"task": "accounts.check_tokens", "schedule": 3600.0},
     "forget answers": {"task": "accounts.forget_answers", "schedule": 3600.0},
+    "nightly backup": {"task": "backups.nightly", "schedule": crontab(hour="2", minute="30")},
     "forget tokens": {"task": "accounts.forget_tokens", "schedule": 86400.0},
 }
 
