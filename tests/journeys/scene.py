@@ -31,7 +31,6 @@ def open_scene(*, people: int, per_second: int, category: str) -> dict[str, Any]
     from tests.messaging.pump import make_pump
 
     pump = make_pump()
-    now = timezone.now()
     Business.objects.filter(pk=pump.business.pk).update(reconcile_after_seconds=RECONCILE_SECONDS)
     Sender.across_businesses.filter(pk=pump.sender.pk).update(
         per_second=per_second, throughput=Sender.Throughput.HIGH
@@ -42,6 +41,7 @@ def open_scene(*, people: int, per_second: int, category: str) -> dict[str, Any]
     sender = Sender.across_businesses.select_related("account").get(pk=pump.sender.pk)
     with tenancy.scope(pump.business):
         _write_people(pump.business.pk, people)
+        now = timezone.now()
         plan = run.Plan(name="Crash", sender=sender, template=pump.template, audience={"all": True})
         campaign = run.create(plan, by=run.SYSTEM, now=now)
         run.launch(campaign, by=run.SYSTEM, now=now)
@@ -64,7 +64,7 @@ def _write_people(business_id: Any, count: int) -> None:
         rows = [
             consent.ConsentRow(
                 addresses=[number],
-                scopes=consent.expand("all"),
+                scopes=consent.expand("utility"),
                 status=ConsentStatus.OPTED_IN,
                 occurred_at=now,
             )
@@ -101,13 +101,15 @@ def state(campaign_id: str) -> dict[str, Any]:
     """Return the campaign's state and every message with its address, status and error."""
     from messaging.campaigns.models import Campaign
     from messaging.messages.models import Message
-    from messaging.sending.models import QueueItem
+    from messaging.sending.models import QueueItem, UnknownMessage
 
     campaign = Campaign.across_businesses.get(pk=campaign_id)
     rows = Message.across_businesses.filter(campaign_id=campaign_id).values_list(
         "id", "address", "status", "error_code", "wamid"
     )
+    undecided = UnknownMessage.objects.filter(needs_decision=True)
     return {
+        "undecided": [str(id_) for id_ in undecided.values_list("message_id", flat=True)],
         "status": campaign.status,
         "total": campaign.total,
         "skipped": campaign.skipped,

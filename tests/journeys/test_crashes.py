@@ -76,6 +76,7 @@ def test_nothing_is_lost_or_sent_twice_whatever_is_killed(stack: Stack) -> None:
     assert [id_ for id_, times in accepted.items() if times > 1] == []
     assert set(accepted) <= set(messages)
     assert wrong_ends(messages, set(accepted)) == []
+    assert len(messages) - len(accepted) <= PEOPLE // 100
     assert end["status"] == "completed"
 
 
@@ -106,13 +107,14 @@ def wait_until_settled(stack: Stack, scene: dict[str, Any]) -> tuple[dict[str, A
     while True:
         end = play(stack, "state", scene["campaign"])
         counts = Counter(row[2] for row in end["messages"])
-        moving = counts["queued"] + counts["sending"] + counts["unknown"]
+        unsettled = counts["unknown"] - len(end["undecided"])
+        moving = counts["queued"] + counts["sending"] + unsettled
         is_quiet = sandbox(stack, "GET", "/_sandbox/webhooks")["idle"]
         if not moving and is_quiet and counts == before and end["status"] == "completed":
             return end, nudges
         assert time.monotonic() < deadline, f"not settled: {counts}, campaign {end['status']}"
         before = counts
-        if counts["unknown"] and not counts["queued"]:
+        if unsettled and not counts["queued"]:
             nudges.append(play(stack, "nudge", scene["business"])["message"])
         time.sleep(2)
 
@@ -121,9 +123,11 @@ def wrong_ends(messages: dict[str, tuple[str, str, int | None]], accepted: set[s
     """Return messages that did not end where the sandbox's rule says."""
     wrong = []
     for id_, (address, status, code) in messages.items():
-        expected = outcome_for(address, category="utility")
-        if id_ not in accepted or (status, code) != (expected.final, expected.error_code):
-            wrong.append((address, status, code, expected.final, id_ in accepted))
+        rule = outcome_for(address, category="utility")
+        # What Meta never took twice over is left for a person to decide.
+        expected = (rule.final, rule.error_code) if id_ in accepted else ("unknown", None)
+        if (status, code) != expected:
+            wrong.append((address, status, code, expected))
     return wrong
 
 
