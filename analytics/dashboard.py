@@ -117,14 +117,19 @@ class Dashboard:
     setup: list[SetupStep]
 
     @property
+    def delivery_rate(self) -> float | None:
+        """Return delivered of sent."""
+        return self.counts.delivery_rate if self.counts else None
+
+    @property
+    def read_rate(self) -> float | None:
+        """Return read of delivered."""
+        return self.counts.read_rate if self.counts else None
+
+    @property
     def is_set_up(self) -> bool:
         """Tell whether every step to the first campaign is done."""
         return all(step.is_done for step in self.setup)
-
-    @property
-    def is_quiet(self) -> bool:
-        """Tell whether nothing went out or came in today."""
-        return self.counts is None or not any(self.counts[name] for name, _, _ in _LINES)
 
 
 def read(caller: Access) -> Dashboard:

@@ -13,7 +13,7 @@ from unfold.enums import ActionVariant
 from accounts import credentials
 from accounts.models import WhatsAppAccount
 from config.lib.admin import Call, EmptyState, OperatorForm, Step, TenantAdmin, verb
-from config.lib.admin.rendering import ago, badge
+from config.lib.admin.rendering import ago, badge, tier
 from config.lib.errors import InvalidInput
 
 _TONES = {"valid": "success", "invalid": "danger"}
@@ -100,7 +100,7 @@ class WhatsAppAccountAdmin(TenantAdmin[WhatsAppAccount]):
     @admin.display(description="messaging limit")
     def limit(self, row: WhatsAppAccount) -> str:
         """Show how many people may be written to in 24 hours."""
-        return row.messaging_limit.removeprefix("TIER_").replace("_", " ").capitalize()
+        return tier(row.messaging_limit)
 
     @admin.display(description="at Meta")
     def restricted(self, row: WhatsAppAccount) -> SafeString:

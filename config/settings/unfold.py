@@ -8,6 +8,9 @@ from config.env import BASE_DIR
 
 STATICFILES_DIRS = [BASE_DIR / "config" / "static"]
 
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
+
 # A function of the caller's access that gives what `admin/index.html` shows.
 DASHBOARD = "analytics.dashboard.read"
 

@@ -26,7 +26,7 @@ from config.lib.admin import (
     TenantAdmin,
     verb,
 )
-from config.lib.admin.rendering import ago, badge, link
+from config.lib.admin.rendering import ago, badge, link, tier
 from config.lib.errors import Unavailable
 from messaging.meta.errors import SendError
 from messaging.senders import limits, numbers, pauses
@@ -166,7 +166,7 @@ class SenderAdmin(TenantAdmin[Sender]):
     @admin.display(description="messaging limit")
     def limit(self, row: Sender) -> str:
         """Show how many people may be written to in 24 hours."""
-        return row.account.messaging_limit.removeprefix("TIER_").replace("_", " ").capitalize()
+        return tier(row.account.messaging_limit)
 
     @admin.display(description="speed")
     def speed(self, row: Sender) -> str:

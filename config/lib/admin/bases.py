@@ -14,6 +14,7 @@ from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import NoReverseMatch, reverse
 from django.utils.http import urlencode
+from django.utils.text import capfirst
 
 from config.lib.admin import lists
 from config.lib.admin.asking import access_of, allows, is_platform_admin
@@ -137,8 +138,12 @@ class TenantAdmin(ModelAdmin[M]):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> Any:
         """Show the list, or what to do while there is nothing to list."""
-        state = self.empty_state.for_reader(request) if self.empty_state else None
-        return super().changelist_view(request, {"empty_state": state} | (extra_context or {}))
+        extra = {
+            "title": capfirst(self.opts.verbose_name_plural),
+            "empty_state": self.empty_state.for_reader(request) if self.empty_state else None,
+            **(extra_context or {}),
+        }
+        return super().changelist_view(request, extra)
 
     # rows
 

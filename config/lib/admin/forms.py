@@ -12,7 +12,7 @@ _LOOKS: Final[tuple[tuple[type[forms.Widget], Any], ...]] = (
     (forms.EmailInput, widgets.UnfoldAdminEmailInputWidget),
     (forms.URLInput, widgets.UnfoldAdminURLInputWidget),
     (forms.NumberInput, widgets.UnfoldAdminIntegerFieldWidget),
-    (forms.CheckboxSelectMultiple, widgets.UnfoldAdminCheckboxSelectMultiple),
+    (forms.CheckboxSelectMultiple, widgets.UnfoldAdminCheckboxSelectMultipleWidget),
     (forms.RadioSelect, widgets.UnfoldAdminRadioSelectWidget),
     (forms.SelectMultiple, widgets.UnfoldAdminSelectMultipleWidget),
     (forms.Select, widgets.UnfoldAdminSelectWidget),

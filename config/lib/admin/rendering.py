@@ -86,5 +86,11 @@ def size(count: int | None) -> str:
     return f"{amount:.1f} TB"
 
 
+def tier(value: str) -> str:
+    """Return a messaging limit as people say it: `TIER_100K` is 100K."""
+    word = value.removeprefix("TIER_")
+    return word if word[:1].isdigit() else word.replace("_", " ").capitalize() or _MISSING
+
+
 def _short(start: datetime, end: datetime) -> str:
     return timesince(start, end, depth=1).replace("\xa0", " ")

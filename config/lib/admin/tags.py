@@ -82,4 +82,4 @@ def duration(seconds: int) -> str:
 @register.filter
 def tier(value: str) -> str:
     """Show a messaging limit of Meta's without its prefix."""
-    return value.removeprefix("TIER_").replace("_", " ").capitalize() if value else "—"
+    return rendering.tier(value)

@@ -65,32 +65,33 @@
     chart.update("none");
   }
 
-  async function refresh(board, part) {
+  async function refresh(board) {
     const answer = await fetch(board.dataset.refresh, { credentials: "same-origin", redirect: "error" });
     if (!answer.ok) {
       return;
     }
-    const html = await answer.text();
-    // Somebody is in the middle of it with the keyboard: leave it till they are gone.
-    if (part.contains(document.activeElement)) {
-      return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const part of fresh.querySelectorAll("[data-live]")) {
+      const shown = document.getElementById(part.id);
+      // Somebody is in the middle of it with the keyboard: leave it till they are gone.
+      if (shown && !shown.contains(document.activeElement)) {
+        shown.innerHTML = part.innerHTML;
+      }
     }
-    part.innerHTML = html;
-    const tiles = part.querySelector("[data-chart]");
+    const tiles = fresh.querySelector("[data-chart]");
     redraw(tiles && tiles.dataset.chart);
   }
 
   function keepFresh() {
     const board = document.getElementById("dashboard");
-    const part = document.getElementById("dashboard-now");
-    if (!board || !part) {
+    if (!board) {
       return;
     }
     const pause = 1000 * Number(board.dataset.refreshSeconds || 5);
     async function turn() {
       if (document.visibilityState === "visible") {
         try {
-          await refresh(board, part);
+          await refresh(board);
         } catch {
           // The server is away for a moment: the page keeps what it has and asks again.
         }
@@ -115,6 +116,33 @@
     button.textContent = button.dataset.copied;
   }
 
+  // unfold draws some buttons as spans: give them a place in the order of the Tab key.
+  const NAMES = { dock_to_right: "Menu", close: "Close", unfold_more: "Account" };
+
+  function makeReachable() {
+    for (const part of document.querySelectorAll("a:not([href]), span, div")) {
+      if (!part.hasAttribute("x-on:click") || part.hasAttribute("tabindex")) {
+        continue;
+      }
+      part.tabIndex = 0;
+      part.setAttribute("role", "button");
+      const name = NAMES[part.textContent.trim()];
+      if (name) {
+        part.setAttribute("aria-label", name);
+      }
+    }
+  }
+
+  function pressByKey(event) {
+    const part = event.target;
+    if ((event.key === "Enter" || event.key === " ") && part.getAttribute("role") === "button" && part.tagName !== "BUTTON") {
+      event.preventDefault();
+      part.click();
+    }
+  }
+
+  document.addEventListener("DOMContentLoaded", makeReachable);
+  document.addEventListener("keydown", pressByKey);
   document.addEventListener("click", postInstead);
   document.addEventListener("click", closeMenus);
   document.addEventListener("click", copy);
