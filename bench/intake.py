@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import uvloop
 
 from bench import place, wire
+from config.dev.embedded.host import LOOPBACK
 
 CONNECTIONS: Final = 64
 BODIES: Final = 5_000
@@ -153,7 +154,7 @@ async def post(url: str, seconds: float) -> dict[str, Any]:
     began = time.perf_counter()
     loop = asyncio.get_running_loop()
     for _ in range(CONNECTIONS):
-        await loop.create_connection(lambda: _Connection(load), parts.hostname, parts.port)
+        await loop.create_connection(lambda: _Connection(load), LOOPBACK, parts.port or 80)
     await load.done.wait()
     took = time.perf_counter() - began
     if load.failures:

@@ -117,7 +117,7 @@ class Child:
 
     def _line(self) -> str:
         assert self._process.stdout is not None  # noqa: S101  # we asked for a pipe
-        line = self._process.stdout.readline()
+        line: str = self._process.stdout.readline()
         if not line:
             raise BenchError(f"{self._process.args!r} ended with code {self._process.wait()}.")
         return line
@@ -197,4 +197,4 @@ def _drop(owner: str) -> None:
 
 
 def _sql(statement: str) -> sql.Composed:
-    return sql.SQL(statement).format(sql.Identifier(DATABASE))  # type: ignore[arg-type]
+    return sql.SQL(statement).format(sql.Identifier(DATABASE))

@@ -80,7 +80,8 @@ def _send(url: str, count: int) -> float:
     if sum(one["sent"] for one in answers) != each * len(senders):
         raise place.BenchError(f"Not every message was sent: {answers}.")
     assert time.perf_counter() - began >= seconds  # noqa: S101  # one clock for all processes
-    return each * len(senders) / seconds
+    rate: float = each * len(senders) / seconds
+    return rate
 
 
 def _remember_senders(senders: list[UUID]) -> None:
