@@ -79,7 +79,7 @@ def resolve(
     if spec.get(RECIPIENTS):
         return _recipients(campaign_id)
     driver = _driver(spec, path, query)
-    query.add(f"c.business_id = {query.param(tenancy.current_id())}")
+    query.add(f"c.business_id = {query.lookup(tenancy.current_id(), 'uuid')}")
     if "filter" in spec:
         conditions.read(spec["filter"], f"{path}.filter", query)
     if query.findings:
@@ -110,7 +110,8 @@ def _recipients(campaign_id: UUID | None) -> Audience:
     return Audience(
         source="messaging_campaignrecipient r JOIN messaging_contact c ON c.id = r.contact_id",
         key="r.contact_id",
-        where="r.campaign_id = %(campaign)s AND r.message_id IS NULL AND r.skip_code = ''",
+        where="r.campaign_id = (SELECT %(campaign)s::uuid) "
+        "AND r.message_id IS NULL AND r.skip_code = ''",
         params={"campaign": campaign_id},
         own="r.values",
     )
@@ -125,12 +126,12 @@ def _driver(spec: Mapping[str, Any], path: str, query: Query) -> tuple[str, str]
             query.add(conditions.on_list(query.param(other)))
         for tag in tags:
             query.add(conditions.tagged(f"ARRAY[{query.param(tag)}]::bigint[]"))
-        query.add(f"e.list_id = {query.param(lists[0])}")
+        query.add(f"e.list_id = {query.lookup(lists[0], 'uuid')}")
         return "messaging_listentry e JOIN messaging_contact c ON c.id = e.contact_id", (
             "e.contact_id"
         )
     if tags:
-        query.add(f"g.tag_id = {query.param(tags[0])}")
+        query.add(f"g.tag_id = {query.lookup(tags[0], 'bigint')}")
         return "messaging_contacttag g JOIN messaging_contact c ON c.id = g.contact_id", (
             "g.contact_id"
         )

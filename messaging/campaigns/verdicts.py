@@ -13,7 +13,6 @@ from uuid import UUID
 import orjson
 from django.db import connection
 
-from accounts import tenancy
 from compliance import consent
 from compliance.models import Scope
 from messaging.campaigns import audience, variables
@@ -64,7 +63,6 @@ class Judge:
                 {
                     **self.audience.params,
                     **self.writer.params,
-                    "business": tenancy.current_id(),
                     "after": after or START,
                     "limit": limit,
                 },
@@ -113,18 +111,25 @@ def judge(campaign: Campaign) -> Judge:
 
 
 def _sql(audience: Audience, writer: Writer, scope: Scope) -> str:
-    """Return the page query: the people first, then their consent by key."""
+    """Return the page query: the people first, then for each their consent by its key.
+
+    The rule stands in a subquery of its own, run for each person: joined freely, the planner
+    reads the whole consent table for every page.
+    """
     rule = consent.refusal_sql(
-        business="%(business)s::uuid",
+        business="c.business_id",
         addresses=["c.phone_key", "c.bsuid"],
         scope=f"'{scope.value}'",
     )
     fields = [f"{column} AS f{number}" for number, column in enumerate(writer.columns)]
     names = [f"c.f{number}" for number, _ in enumerate(writer.columns)]
-    inner = ", ".join([f"{audience.key} AS id", "c.phone", "c.phone_key", "c.bsuid", *fields])
-    outer = ", ".join(["c.id", "c.phone", "c.bsuid", rule.code, "c.own", *names])
+    person = "c.business_id, c.phone, c.phone_key, c.bsuid"
+    inner = ", ".join([f"{audience.key} AS id", person, *fields])
+    outer = ", ".join(["c.id", "c.phone", "c.bsuid", "verdict.code", "c.own", *names])
     return (
         f"SELECT {outer} FROM (SELECT {inner}, {audience.own} AS own FROM {audience.source} "  # noqa: S608  # fragments of ours
         f"WHERE {audience.where} AND {audience.key} > %(after)s "
-        f"ORDER BY {audience.key} LIMIT %(limit)s) AS c {rule.joins} ORDER BY c.id"
+        f"ORDER BY {audience.key} LIMIT %(limit)s) AS c CROSS JOIN LATERAL "
+        f"(SELECT {rule.code} AS code FROM (SELECT) AS one {rule.joins} OFFSET 0) AS verdict "
+        "ORDER BY c.id"
     )
