@@ -18,12 +18,13 @@ run: $(VENV)/.runtime  ## set everything up and serve, without a campaign
 test: $(VENV)/.dev  ## the whole test suite, on a real PostgreSQL and a real Redis
 	@$(EMBEDDED) $(BIN)/pytest -n 2 $(ARGS)
 
-lint: $(VENV)/.dev  ## style, types, import contracts, missing migrations
+lint: $(VENV)/.dev  ## style, types, import contracts, missing migrations, stale API documents
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy .
 	@$(BIN)/lint-imports
 	@DEBUG=1 $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+	@DEBUG=1 $(BIN)/python -W ignore::RuntimeWarning manage.py export_api_docs --check
 
 bench: $(VENV)/.runtime  ## the benchmarks, each against a ceiling measured in the same run
 	@$(EMBEDDED) $(BIN)/python manage.py bench $(ARGS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
@@ -110,9 +110,7 @@ def report(*, period: Period, by: Group, only: Mapping[str, UUID] | None = None)
     in their order.
     """
     where, values = _where(period, only or {})
-    rows = _counts(where, values, by, period.time_zone)
-    total = next((one for one in rows if one.key is None), _nothing())
-    groups = [one for one in rows if one.key is not None]
+    total, *groups = _counts(where, values, by, period.time_zone)
     return Report(total=total, groups=groups, errors=_errors(where, values))
 
 
@@ -162,6 +160,7 @@ def _where(period: Period, only: Mapping[str, UUID]) -> tuple[str, dict[str, Any
 
 
 def _counts(where: str, values: dict[str, Any], by: Group, zone: str) -> list[Counts]:
+    """Return the total, then the groups."""
     order = "key" if by is Group.DAY else "count(*) DESC, key"
     with connection.cursor() as cursor:
         cursor.execute(
@@ -177,12 +176,6 @@ def _counts(where: str, values: dict[str, Any], by: Group, zone: str) -> list[Co
 def _read(row: tuple[Any, ...]) -> Counts:
     *counts, delivered, read = row
     return Counts(*counts, *(delivered or (None, None)), *(read or (None, None)))
-
-
-def _nothing() -> Counts:
-    counts = {one.name: 0 for one in fields(Counts) if one.type == "int"}
-    others = {one.name: None for one in fields(Counts) if one.type != "int"}
-    return Counts(**counts, **others)
 
 
 def _errors(where: str, values: dict[str, Any]) -> list[ErrorCount]:

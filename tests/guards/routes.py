@@ -50,7 +50,7 @@ def _route(pattern: URLPattern, path: str) -> Route:
     methods = tuple(
         name for name in METHODS if name in (actions or ()) or _has(view, name, actions)
     )
-    name = pattern.name or getattr(callback, "__name__", "")
+    name = str(pattern.name or callback.__name__)
     return Route(path, name, view, methods, tuple(pattern.pattern.converters))
 
 

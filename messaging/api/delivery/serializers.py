@@ -81,7 +81,8 @@ class DeliveryGroupOutput(DeliveryCountsOutput):
     def get_label(self, counts: Any) -> str:
         """Return a name for people."""
         labels: dict[str, str] = self.context.get("labels", {})
-        return labels.get(counts.key, counts.key)
+        key: str = counts.key
+        return labels.get(key, key)
 
 
 class ErrorCountOutput(serializers.Serializer[Any]):

@@ -88,7 +88,7 @@ class SendInput(serializers.Serializer[Any]):
             raise _refusals(["to"], "Give either `to` or `contact`.", "to_or_contact")
         if given["type"] not in given:
             raise _refusals([given["type"]], "This field is required.", "required")
-        others = [name for name in TYPES if name in given and name != given["type"]]
+        others: list[str] = [name for name in TYPES if name in given and name != given["type"]]
         if others:
             detail = f"This does not belong to a message of type {given['type']}."
             raise _refusals(others, detail, "not_allowed")

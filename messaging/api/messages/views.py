@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from django.db.models import QuerySet
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import status
 from rest_framework.mixins import ListModelMixin
 from rest_framework.request import Request
@@ -20,13 +20,34 @@ from messaging.messages import history, reading
 from messaging.messages.models import Message
 from messaging.sending import request as requests
 
+EXAMPLES: Final = [
+    OpenApiExample(
+        "A template",
+        request_only=True,
+        value={
+            "to": "+34 600 111 222",
+            "type": "template",
+            "template": {"name": "welcome", "language": "en_US", "variables": {"1": "Ana"}},
+        },
+    ),
+    OpenApiExample(
+        "A text, while the service window is open",
+        request_only=True,
+        value={"to": "+34 600 111 222", "type": "text", "text": {"body": "On its way."}},
+    ),
+]
+
 
 class Send(ApiView):
     """One message."""
 
     permission = "messages.send"
 
-    @extend_schema(request=serializers.SendInput, responses={202: serializers.MessageOutput})
+    @extend_schema(
+        request=serializers.SendInput,
+        responses={202: serializers.MessageOutput},
+        examples=EXAMPLES,
+    )
     def post(self, request: Request) -> Response:
         """Queue a message; an unknown recipient becomes a contact.
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiYamlRenderer
+
+from config.env import BASE_DIR
 
 OPENAPI: Final = "docs/openapi.yaml"
 POSTMAN: Final = "docs/postman_collection.json"
@@ -30,7 +31,7 @@ class Command(BaseCommand):
     def handle(self, *_: Any, check: bool, **__: Any) -> None:
         """Write the files, or compare them."""
         made = documents()
-        root = Path(settings.BASE_DIR)
+        root = BASE_DIR
         if not check:
             for name, text in made.items():
                 (root / name).write_text(text, encoding="utf-8")
@@ -106,7 +107,7 @@ def _header(parameter: Mapping[str, Any]) -> dict[str, Any]:
 def _body(schema: Mapping[str, Any], operation: Mapping[str, Any]) -> dict[str, Any] | None:
     content = operation.get("requestBody", {}).get("content", {})
     if "application/json" in content:
-        example = _example(schema, content["application/json"].get("schema", {}), 0)
+        example = _shown(schema, content["application/json"])
         text = json.dumps(example, indent=2, ensure_ascii=False)
         return {"mode": "raw", "raw": text, "options": {"raw": {"language": "json"}}}
     for form in content.values():
@@ -114,6 +115,13 @@ def _body(schema: Mapping[str, Any], operation: Mapping[str, Any]) -> dict[str, 
         rows = [{"key": name, "type": _form_type(one)} for name, one in fields]
         return {"mode": "formdata", "formdata": rows}
     return None
+
+
+def _shown(schema: Mapping[str, Any], content: Mapping[str, Any]) -> Any:
+    """Return the first example the document gives, else a value made from the schema."""
+    for given in content.get("examples", {}).values():
+        return given["value"]
+    return _example(schema, content.get("schema", {}), 0)
 
 
 def _form_type(field: Mapping[str, Any]) -> str:
