@@ -41,7 +41,13 @@ def conninfo(database: str | None = None, *, with_password: bool = True) -> str:
 
 
 def start(
-    name: str, arguments: Sequence[str], *, server_major: int, errors: IO[bytes], **pipes: int
+    name: str,
+    arguments: Sequence[str],
+    *,
+    server_major: int,
+    errors: IO[bytes],
+    stdin: int | None = None,
+    stdout: int | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start `pg_dump` or `pg_restore`; the password goes by environment, never by arguments.
 
@@ -50,7 +56,8 @@ def start(
     path = program(name, server_major=server_major)
     password = conninfo_to_dict(settings.DATABASE_OWNER_URL).get("password")
     env = {**os.environ, "PGPASSWORD": str(password)} if password else dict(os.environ)
-    return subprocess.Popen([str(path), *arguments], env=env, stderr=errors, **pipes)  # noqa: S603  # ours
+    command = [str(path), *arguments]
+    return subprocess.Popen(command, env=env, stdin=stdin, stdout=stdout, stderr=errors)  # noqa: S603  # ours
 
 
 def program(name: str, *, server_major: int) -> Path:

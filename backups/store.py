@@ -18,6 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from backups.errors import BackupFailed
 from backups.seal import Sink
+from config.env import BASE_DIR
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -57,7 +58,7 @@ def at(url: str) -> Store:
     parts = urlsplit(url)
     if parts.scheme == "file":
         path = Path(unquote(parts.netloc + parts.path))
-        return FileStore(path if path.is_absolute() else Path(settings.BASE_DIR) / path)
+        return FileStore(path if path.is_absolute() else BASE_DIR / path)
     if parts.scheme == "s3" and parts.netloc:
         return S3Store(parts.netloc, parts.path.strip("/"))
     raise ImproperlyConfigured("BACKUP_STORAGE_URL is file://path or s3://bucket/prefix.")
@@ -170,7 +171,7 @@ class _Upload:
     """A multipart upload; holds one part in memory."""
 
     def __init__(self, client: S3Client, bucket: str, key: str) -> None:
-        self._client, self._where = client, {"Bucket": bucket, "Key": key}
+        self._client, self._bucket, self._name = client, bucket, key
         self._buffer, self._parts = bytearray(), list[Any]()
         self._id = ""
 
@@ -187,21 +188,31 @@ class _Upload:
         """Send the rest; the object exists from now on."""
         self._send(bytes(self._buffer))
         self._client.complete_multipart_upload(
-            **self._where, UploadId=self._id, MultipartUpload={"Parts": self._parts}
+            Bucket=self._bucket,
+            Key=self._name,
+            UploadId=self._id,
+            MultipartUpload={"Parts": self._parts},
         )
 
     def abandon(self) -> None:
         """Let the store forget what was sent."""
         if self._id:
             with suppress(Exception):
-                self._client.abort_multipart_upload(**self._where, UploadId=self._id)
+                self._client.abort_multipart_upload(
+                    Bucket=self._bucket, Key=self._name, UploadId=self._id
+                )
 
     def _send(self, part: bytes) -> None:
         if not self._id:
-            self._id = self._client.create_multipart_upload(**self._where)["UploadId"]
+            begun = self._client.create_multipart_upload(Bucket=self._bucket, Key=self._name)
+            self._id = begun["UploadId"]
         number = len(self._parts) + 1
         sent = self._client.upload_part(
-            **self._where, UploadId=self._id, PartNumber=number, Body=part
+            Bucket=self._bucket,
+            Key=self._name,
+            UploadId=self._id,
+            PartNumber=number,
+            Body=part,
         )
         self._parts.append({"ETag": sent["ETag"], "PartNumber": number})
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from backups.models import Backup
 from config.lib.api.fields import Instant
 
 
@@ -39,7 +40,7 @@ class BackupOutput(StartedOutput):
     verified_at = Instant(allow_null=True)
     findings = FindingOutput(many=True)
 
-    def get_duration_seconds(self, backup: Any) -> float | None:
+    def get_duration_seconds(self, backup: Backup) -> float | None:
         """Return how long it took."""
         if backup.finished_at is None:
             return None
