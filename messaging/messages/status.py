@@ -88,7 +88,7 @@ def reduce(state: State, update: Update) -> State:
         return state
     status = _MEANING.get(update.status, update.status)
     state = replace(
-        _seen(state, status, update.at),
+        _seen(_without_our_troubles(state), status, update.at),
         wamid=state.wamid if state.status in RANK and state.wamid else update.wamid or state.wamid,
         pricing_category=state.pricing_category or update.pricing_category,
         is_billable=update.is_billable if state.is_billable is None else state.is_billable,
@@ -106,13 +106,18 @@ def reduce(state: State, update: Update) -> State:
     return replace(state, status=status)
 
 
+def _without_our_troubles(state: State) -> State:
+    """Forget why an earlier try was put off: this one reached Meta."""
+    if state.status in RANK:
+        return state
+    return replace(state, error_code=None, error_reason="", error_title="", error_details="")
+
+
 def _priced(state: State, update: Update) -> State:
     """Take over the price, which Meta tells with some copies of a status and not with others."""
     if not update.pricing_category or state.pricing_category or update.wamid != state.wamid:
         return state
-    return replace(
-        state, pricing_category=update.pricing_category, is_billable=update.is_billable
-    )
+    return replace(state, pricing_category=update.pricing_category, is_billable=update.is_billable)
 
 
 def _is_of_an_earlier_attempt(state: State, update: Update) -> bool:

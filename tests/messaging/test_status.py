@@ -83,6 +83,16 @@ def test_a_late_status_of_an_earlier_try_does_not_touch_the_new_one() -> None:
     assert (accepted.status, accepted.wamid) == ("sent", "wamid.NEW")
 
 
+def test_what_put_an_earlier_try_off_is_forgotten_once_meta_took_the_message() -> None:
+    waiting = State("sending", error_code=131000, error_title="Something went wrong")
+
+    read = status.reduce(waiting, told("read"))
+    failed = status.reduce(waiting, told("failed"))
+
+    assert (read.status, read.error_code, read.error_title) == ("read", None, "")
+    assert (failed.status, failed.error_code) == ("failed", 131026)
+
+
 @pytest.fixture
 def message(pump: Pump) -> Message:
     return pump.ask(pump.person("+34611000101"))
