@@ -1,7 +1,8 @@
 """The loop that turns raw events into what they mean.
 
 A batch is claimed and applied in one transaction. When something in it fails, its halves are
-applied apart, and so on, until the one event that fails stands alone: nobody waits for it.
+applied apart, and so on, until the one event that fails stands alone: nobody waits for it. A
+deadlock is nobody's fault: the whole batch lets go of what it holds and is applied again.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
-from django.db import InterfaceError, connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
+from psycopg.errors import DeadlockDetected
 
 from messaging.jobs import APPLY_WEBHOOKS
 from messaging.webhooks import batch, claims, dispatch, wakeups
@@ -20,6 +22,8 @@ from messaging.webhooks.claims import Event, Outcome, Problem, Reason
 logger = structlog.get_logger(__name__)
 
 Counts = Counter[str]
+
+_TRIES = 5
 
 
 def run(*, clock: Callable[[], datetime], time_slice: timedelta) -> Counts:
@@ -38,9 +42,19 @@ def run(*, clock: Callable[[], datetime], time_slice: timedelta) -> Counts:
     return counts
 
 
-@transaction.atomic
 def apply_due(*, now: datetime) -> Counts:
     """Apply one batch of due events; the counts are empty when none was due."""
+    for _ in range(_TRIES - 1):
+        try:
+            return _apply_due(now)
+        except OperationalError as error:
+            if not _is_deadlock(error):
+                raise
+    return _apply_due(now)
+
+
+@transaction.atomic
+def _apply_due(now: datetime) -> Counts:
     events = claims.claim(now=now)
     if not events:
         return Counter()
@@ -56,12 +70,16 @@ def _apply(events: Sequence[Event], *, now: datetime) -> list[Outcome]:
     except InterfaceError:
         raise
     except Exception as error:
-        if connection.connection is None or connection.connection.closed:
+        if connection.connection is None or connection.connection.closed or _is_deadlock(error):
             raise
         if len(events) > 1:
             middle = len(events) // 2
             return _apply(events[:middle], now=now) + _apply(events[middle:], now=now)
         return [_failed(events[0], error)]
+
+
+def _is_deadlock(error: Exception) -> bool:
+    return isinstance(error.__cause__, DeadlockDetected)
 
 
 def _failed(event: Event, error: Exception) -> Outcome:
