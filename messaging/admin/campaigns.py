@@ -296,6 +296,7 @@ class CampaignAdmin(TenantAdmin[Campaign]):
         self, request: HttpRequest, draft: plan.Draft, step: str, **context: Any
     ) -> HttpResponseBase:
         sender = draft.find_sender()
+        facts = {"sender_name": sender.verified_name if sender else "", **context}
         return pages.show(
             self,
             request,
@@ -304,8 +305,7 @@ class CampaignAdmin(TenantAdmin[Campaign]):
             draft=draft,
             step=step,
             steps=_steps(draft, step),
-            sender_name=sender.verified_name if sender else "",
-            **context,
+            **facts,
         )
 
     # under way and after
@@ -321,6 +321,7 @@ class CampaignAdmin(TenantAdmin[Campaign]):
             request,
             "campaign",
             title=campaign.name,
+            original=campaign,
             campaign=campaign,
             bubble=_example(campaign.template),
             sender_name=campaign.sender.verified_name,

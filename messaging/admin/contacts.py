@@ -237,6 +237,7 @@ class ContactAdmin(TenantAdmin[Contact]):
             request,
             "contact",
             title=str(contact.name or contact.username or "Contact"),
+            original=contact,
             contact=contact,
             threads=found,
             reach=person.reach(contact, found),

@@ -140,7 +140,9 @@ class ContactImportAdmin(TenantAdmin[ContactImport]):
         form = self._form(request, held)
         if is_change and form is not None and form.is_valid() and _configure(form, held):
             return HttpResponseRedirect(_page_of(held))
-        return pages.show(self, request, "import", title=held.filename, form=form, **_facts(held))
+        return pages.show(
+            self, request, "import", title=held.filename, original=held, form=form, **_facts(held)
+        )
 
     def _form(self, request: HttpRequest, held: ContactImport) -> MappingForm | None:
         if held.status != Status.READY or not pages.asking.allows(request, MANAGE):

@@ -200,6 +200,7 @@ class MessageAdmin(ReadOnlyAdmin[Message]):
             request,
             "message",
             title=f"{message.get_direction_display()} message",
+            original=message,
             message=message,
             bubble=bubbles.draw([message])[0],
             tone=_css(TONES.get(message.status, "muted")),

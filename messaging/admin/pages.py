@@ -23,7 +23,7 @@ Handler = Callable[..., HttpResponseBase]
 
 
 def show(
-    admin: Any, request: HttpRequest, template: str, *, title: str, **context: Any
+    admin: Any, request: HttpRequest, template: str, /, *, title: str, **context: Any
 ) -> TemplateResponse:
     """Return a page of the admin made from one of this app's templates."""
     request.current_app = admin.admin_site.name  # type: ignore[attr-defined]  # Django's own use
@@ -110,7 +110,7 @@ def refused(request: HttpRequest, error: ProjectError, back: str) -> HttpRespons
     return HttpResponseRedirect(back)
 
 
-def fragment(request: HttpRequest, name: str, **context: Any) -> str:
+def fragment(request: HttpRequest, name: str, /, **context: Any) -> str:
     """Return a piece of a page."""
     found: str = render_to_string(
         f"admin/messaging/parts/{name}.html", {"may": May(request), **context}, request

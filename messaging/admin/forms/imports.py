@@ -20,7 +20,7 @@ class UploadForm(OperatorForm):
 
     file = forms.FileField(
         label="CSV or Excel file",
-        widget=forms.FileInput(attrs={"accept": ".csv,.tsv,.txt,.xlsx", "class": "sw-input"}),
+        widget=forms.ClearableFileInput(attrs={"accept": ".csv,.tsv,.txt,.xlsx"}),
         help_text="Up to 200 MB. Nothing is written before you have seen what would happen.",
     )
     list_name = forms.CharField(

@@ -49,7 +49,8 @@
         }
         form.reset();
         key.value = newKey();
-        chosen.textContent = "";
+        chosen.removeAttribute("value"); // the admin's own script writes it there
+        chosen.value = "";
         show(told.html);
       } catch {
         say("No answer from the server. Press Send again: it will not be sent twice.");
@@ -70,7 +71,7 @@
       }
     });
     file.addEventListener("change", function () {
-      chosen.textContent = file.files.length ? file.files[0].name : "";
+      chosen.value = file.files.length ? file.files[0].name : "";
     });
   }
 
