@@ -25,8 +25,9 @@ class BadTag(InvalidInput):
 
 def normalise(name: str) -> str:
     """Return the tag as it is kept: one spelling, single spaces, lower case. Raises `BadTag`."""
-    tag = re.sub(r"\s+", " ", unicodedata.normalize("NFKC", name)).strip().lower()
-    tag = "".join(char for char in tag if char.isprintable())
+    spaced = re.sub(r"\s+", " ", unicodedata.normalize("NFKC", name))
+    shown = "".join(char for char in spaced if char.isprintable())
+    tag = re.sub(r" +", " ", unicodedata.normalize("NFKC", shown.lower())).strip()
     if not tag or len(tag) > LONGEST:
         raise BadTag(f"A tag has 1 to {LONGEST} characters.", attr="tags")
     return tag

@@ -97,7 +97,7 @@ class Tags(ListModelMixin, ApiViewSet):
     def create(self, request: Request) -> Response:
         """Make a tag; one that exists is returned as it is."""
         name = valid(serializers.TagInput(data=request.data))["name"]
-        tag = tags.ensure([name])[name]
+        [tag] = tags.ensure([name]).values()
         return Response(serializers.TagOutput(tag).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(responses=serializers.TagOutput)
