@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import connections
 
 from accounts import tenancy
 from accounts.models import Business
@@ -247,20 +248,19 @@ def _change(sender: Sender, at: datetime) -> StatusChange:
 @pytest.mark.django_db(transaction=True)
 def test_batches_at_the_same_time_in_any_order_neither_block_nor_lose_counts() -> None:
     sender = SenderFactory.create()
-    other = SenderFactory.create(business=sender.business, account=sender.account)
+    batch = [replace(_change(sender, NOON), sender_id=id_) for id_ in ids.new_ids(500)]
     errors: list[BaseException] = []
 
-    def write(senders: Sequence[Sender]) -> None:
+    def write(changes: Sequence[StatusChange]) -> None:
         try:
-            for _ in range(20):
-                rollups.add([_change(one, NOON) for one in senders])
+            for _ in range(10):
+                rollups.add(changes)
         except BaseException as error:
             errors.append(error)
         finally:
             connections.close_all()
 
-    orders = [[sender, other], [other, sender]]
-    threads = [threading.Thread(target=write, args=[order]) for order in orders]
+    threads = [threading.Thread(target=write, args=[one]) for one in (batch, batch[::-1])]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -268,5 +268,4 @@ def test_batches_at_the_same_time_in_any_order_neither_block_nor_lose_counts() -
 
     assert not errors
     with tenancy.scope(sender.business):
-        assert sums() == {"sent": 80}
-    assert connection.is_usable()
+        assert sums() == {"sent": 10_000}
