@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from messaging.contacts.tags import BadTag, normalise
 
 
-@pytest.mark.parametrize("name", ["VIP", " vip ", "v\u200bip", "\u200b vip", "\uff36\uff29\uff30", "vip\n"])
+@pytest.mark.parametrize(
+    "name", ["VIP", " vip ", "v\u200bip", "\u200b vip", "\uff36\uff29\uff30", "vip\n"]
+)
 def test_spellings_of_one_tag_are_one(name: str) -> None:
     assert normalise(name) == "vip"
 
