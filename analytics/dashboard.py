@@ -22,9 +22,9 @@ from accounts.models import Business, WhatsAppAccount
 from analytics import queries
 from analytics.periods import Granularity, Period
 from config.lib import ids
+from messaging.campaigns import progress, settle
 from messaging.campaigns.models import Campaign
 from messaging.contacts.models import Contact
-from messaging.messages.models import CampaignTally, Message
 from messaging.senders.models import Sender, SenderActivity
 from messaging.sending.models import QueueItem
 from messaging.webhooks.models import DeadLetter
@@ -35,7 +35,6 @@ MOST_SENDERS: Final = 12
 MOST_CAMPAIGNS: Final = 8
 MOST_FAILURES: Final = 6
 ALIVE: Final = ("launching", "running", "paused")
-_SETTLED: Final = frozenset(Message.FINAL)
 _LINES: Final = (
     ("sent", "Sent", "--color-primary-600"),
     ("delivered", "Delivered", "--sb-blue"),
@@ -76,16 +75,14 @@ class SenderCard:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A campaign under way."""
+    """A campaign under way: how many people have an outcome, how fast, what holds it up."""
 
     campaign: Campaign
     done: int
     total: int
-
-    @property
-    def percent(self) -> int:
-        """Return how far it is."""
-        return min(100, round(100 * self.done / self.total)) if self.total else 0
+    rate_per_second: float
+    eta_seconds: int | None
+    stalled: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +152,7 @@ def at(caller: Access, *, now: datetime) -> Dashboard:
         failures=queries.failures(today, limit=MOST_FAILURES) if sees_numbers else None,
         queue=_queue(senders, now) if caller.allows("messages.view") else None,
         senders=_cards(senders, today, now) if sees_senders else None,
-        campaigns=_running() if caller.allows("messages.view") else None,
+        campaigns=_running(now) if caller.allows("messages.view") else None,
         last_webhook_at=_last_webhook(senders),
         dead_letters=_dead_letters() if caller.allows("dead_letters.view") else None,
         setup=_setup(caller),
@@ -247,18 +244,22 @@ def _queue(senders: list[Sender], now: datetime) -> Queue:
     return Queue(min(waiting, MOST_COUNTED), waiting > MOST_COUNTED, oldest_at, seconds)
 
 
-def _running() -> list[Running]:
+def _running(now: datetime) -> list[Running]:
     rows: QuerySet[Campaign] = Campaign.objects.filter(status__in=ALIVE)
-    campaigns = list(rows.select_related("template", "sender").order_by("-id")[:MOST_CAMPAIGNS])
-    done: dict[Any, int] = {}
-    tallies = CampaignTally.objects.filter(campaign__in=campaigns, status__in=_SETTLED)
-    for campaign_id, count in tallies.values_list("campaign_id", "count"):
-        done[campaign_id] = done.get(campaign_id, 0) + count
-    return [Running(one, done.get(one.pk, 0) + _skipped(one), one.total) for one in campaigns]
+    campaigns = rows.select_related("template", "sender").order_by("-id")[:MOST_CAMPAIGNS]
+    return [_progress(campaign, now) for campaign in campaigns]
 
 
-def _skipped(campaign: Campaign) -> int:
-    return sum(count for count in campaign.skipped.values() if isinstance(count, int))
+def _progress(campaign: Campaign, now: datetime) -> Running:
+    told = progress.of(campaign, now=now)
+    return Running(
+        campaign=campaign,
+        done=settle.settled(told.counts),
+        total=told.total,
+        rate_per_second=told.rate_per_second,
+        eta_seconds=told.eta_s,
+        stalled=told.stalled.detail if told.stalled else "",
+    )
 
 
 def _dead_letters() -> int:

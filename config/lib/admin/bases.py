@@ -137,13 +137,9 @@ class TenantAdmin(ModelAdmin[M]):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> Any:
-        """Show the list, or what to do while there is nothing to list."""
-        extra = {
-            "title": capfirst(self.opts.verbose_name_plural),
-            "empty_state": self.empty_state.for_reader(request) if self.empty_state else None,
-            **(extra_context or {}),
-        }
-        return super().changelist_view(request, extra)
+        """Show the list under the name of its rows."""
+        title = {"title": capfirst(self.opts.verbose_name_plural)}
+        return super().changelist_view(request, title | (extra_context or {}))
 
     # rows
 

@@ -46,6 +46,8 @@ class KeyChangeList(ChangeList):
 
     older_url = ""
     newer_url = ""
+    empty_state: Any = None
+    offers_add = False
 
     def get_filters_params(self, params: Any = None) -> dict[str, Any]:
         """Leave the keys of pages out of the filters."""
@@ -59,6 +61,8 @@ class KeyChangeList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         """Read one page and the addresses of its neighbours."""
         rows, is_first, is_last = self._page(request)
+        if not rows:
+            self._explain(request)
         self.result_list = rows
         self.result_count = len(rows)
         self.full_result_count = len(rows)  # the same: the page then claims no total
@@ -71,6 +75,11 @@ class KeyChangeList(ChangeList):
             self.older_url = self._url(request, BEFORE, rows[-1])
         if rows and not is_first:
             self.newer_url = self._url(request, AFTER, rows[0])
+
+    def _explain(self, request: HttpRequest) -> None:
+        state = getattr(self.model_admin, "empty_state", None)
+        self.empty_state = state.for_reader(request) if state else None
+        self.offers_add = self.model_admin.has_add_permission(request)
 
     def _page(self, request: HttpRequest) -> tuple[list[Model], bool, bool]:
         """Return the rows, whether newer ones are missing, whether older ones are."""

@@ -1,0 +1,223 @@
+"""Every page of the admin opens for each role, and hides the rows of another business.
+
+Pages are enumerated, so a new one is covered the day it is added, or fails here until it says
+what its parameters mean: in `PARAMETERS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.test import Client
+from django.utils import timezone
+
+from accounts import roles
+from accounts.models import Role, User
+from backups.models import Backup
+from config.lib.admin.bases import PlatformAdmin, TenantAdmin
+from tests.factories.accounts import PlatformAdminFactory
+from tests.guards.pages import Page, all_pages, row_of
+from tests.guards.tenants import Tenant, make_tenant, missing_models
+
+pytestmark = pytest.mark.django_db
+
+# Parameters that name the row of the page's own model, and what others may say.
+KEYS = ("object_id", "key")
+WORDS = {"step": "people", "kind": "csv"}
+# Pages about the installation, for platform admins: they show every business on purpose.
+OF_ALL = frozenset({"accounts.business", "accounts.user"})
+FINE = frozenset({200, 204, 302, 403, 404, 405})
+SIGNED_IN_AS = [*Role, None]
+
+
+@pytest.fixture
+def ours() -> Tenant:
+    """Return the business somebody is signed in to."""
+    return make_tenant("Lilium", 7_771_301, "+34611000001")
+
+
+@pytest.fixture
+def theirs() -> Tenant:
+    """Return Charlie's business, of which nothing may be seen."""
+    return make_tenant("Zwetschge", 7_772_402, "+34611000002")
+
+
+@pytest.fixture(params=SIGNED_IN_AS, ids=lambda role: str(role or "platform_admin"))
+def reader(request: pytest.FixtureRequest, ours: Tenant, theirs: Tenant) -> tuple[Client, User]:
+    """Return a browser session of one role in our business."""
+    user = ours.users[request.param] if request.param else PlatformAdminFactory.create()
+    return session_of(user, ours), user
+
+
+def session_of(user: User, tenant: Tenant) -> Client:
+    """Sign in and choose the business."""
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    session = client.session
+    session["business_id"] = str(tenant.business.pk)
+    session.save()
+    return client
+
+
+def test_both_businesses_have_a_row_of_everything(ours: Tenant, theirs: Tenant) -> None:
+    assert missing_models(ours) == missing_models(theirs) == []
+
+
+def test_every_page_opens_and_hides_the_rows_of_another_business(
+    reader: tuple[Client, User], ours: Tenant, theirs: Tenant
+) -> None:
+    client, user = reader
+    look = Look(client, theirs, names_businesses=user.is_platform_admin)
+    Backup.objects.create(trigger="manual", started_at=timezone.now())
+
+    problems = [
+        problem
+        for page, url in addresses(ours)
+        if not is_of_all(page, user)
+        for problem in look.at(page, url)
+    ]
+
+    assert problems == []
+
+
+def test_a_row_of_another_business_is_not_found_on_any_page(
+    reader: tuple[Client, User], ours: Tenant, theirs: Tenant
+) -> None:
+    client, user = reader
+    before = theirs.snapshot()
+    known = {page: url for page, url in addresses(ours) if page.parameters}
+
+    problems = []
+    for page, url in addresses(theirs):
+        if not page.parameters or is_of_all(page, user) or is_of_nobody(page, theirs):
+            continue
+        own = client.get(known[page]).status_code
+        for method in ("get", "post"):
+            status = getattr(client, method)(url).status_code
+            # A right that is missing is told before any row is looked for.
+            told = {403, 404, 405} if own in {403, 405} or method == "post" else {404, 405}
+            if status not in told:
+                problems.append(f"{method.upper()} {page}: {status}, our own {own}")
+
+    assert problems == []
+    assert theirs.snapshot() == before
+
+
+def test_lists_open_for_who_may_view_them(reader: tuple[Client, User]) -> None:
+    client, user = reader
+    held = client.get("/admin/").wsgi_request.access.permissions  # type: ignore[attr-defined]
+
+    problems = []
+    for model, page in admin.site._registry.items():
+        name = f"{model._meta.app_label}/{model._meta.model_name}"
+        wanted = page.permissions.get("view", "")  # type: ignore[attr-defined]
+        for_platform = isinstance(page, PlatformAdmin)
+        may = user.is_platform_admin if for_platform else wanted in held
+        status = client.get(f"/admin/{name}/").status_code
+        if status != (200 if may else 403):
+            problems.append(f"{name}: {status} for {wanted}")
+
+    assert problems == []
+
+
+def test_nobody_sees_a_page_without_signing_in(ours: Tenant) -> None:
+    client = Client()
+
+    problems = [
+        f"{page}: {answer.status_code}"
+        for page, url in addresses(ours)
+        if (answer := client.get(url)).status_code != 302
+        or not answer.headers["Location"].startswith("/admin/login/")
+    ]
+
+    assert problems == []
+
+
+def test_every_page_builds_on_our_bases_and_names_known_permissions() -> None:
+    problems = []
+    for model, page in admin.site._registry.items():
+        name = model._meta.label
+        if not isinstance(page, TenantAdmin):
+            problems.append(f"{name} ignores businesses and permissions")
+            continue
+        if not isinstance(page, PlatformAdmin):
+            problems += [
+                f"{name} asks for {wanted}"
+                for wanted in page.permissions.values()
+                if wanted not in roles.ALL_PERMISSIONS
+            ]
+            problems += [f"{name} may not be viewed by anybody"] * ("view" not in page.permissions)
+        problems += [
+            f"{name}.{verb.title} asks for {verb.permission!r}"
+            for verb in verbs_of(page)
+            if verb.permission not in roles.ALL_PERMISSIONS and not verb.is_for_platform
+        ]
+
+    assert problems == []
+
+
+def test_every_parameter_of_a_page_is_known() -> None:
+    unknown = {
+        (str(page), name)
+        for page in all_pages()
+        for name in page.parameters
+        if name not in KEYS and name not in WORDS
+    }
+
+    assert unknown == set()
+
+
+def addresses(tenant: Tenant) -> Iterator[tuple[Page, str]]:
+    """Yield every page with an address of this tenant's."""
+    for page in all_pages():
+        row = row_of(page.model, tenant) if page.model else None
+        values = {name: row.pk if row else "1" for name in page.parameters if name in KEYS}
+        yield page, page.url(**values, **WORDS)
+
+
+@dataclass(frozen=True)
+class Look:
+    """One reader looking for what is theirs."""
+
+    client: Client
+    theirs: Tenant
+    names_businesses: bool
+
+    def at(self, page: Page, url: str) -> Iterator[str]:
+        """Yield what is wrong with the answer of a page."""
+        answer = self.client.get(url)
+        if answer.status_code not in FINE:
+            yield f"{page}: {answer.status_code}"
+        text = self._text(answer)
+        for mark in self.theirs.marks:
+            if mark in text:
+                yield f"{page} shows {mark}"
+
+    def _text(self, answer: Any) -> str:
+        streamed = getattr(answer, "streaming_content", None)
+        body = b"".join(streamed) if streamed is not None else answer.content
+        text: str = body.decode(errors="replace")
+        # The header offers a platform admin every business to switch to.
+        return text.replace(self.theirs.business.name, "") if self.names_businesses else text
+
+
+def is_of_all(page: Page, user: User) -> bool:
+    """Tell whether the page shows every business to this reader on purpose."""
+    if not user.is_platform_admin or page.model is None:
+        return False
+    return page.model._meta.label_lower in OF_ALL
+
+
+def is_of_nobody(page: Page, tenant: Tenant) -> bool:
+    """Tell whether the page's rows belong to no business."""
+    return page.model is not None and row_of(page.model, tenant) is None
+
+
+def verbs_of(page: Any) -> list[Any]:
+    """Return the buttons of a page."""
+    names = [*page.actions_list, *page.actions_row, *page.actions_detail]
+    return [getattr(page, name).verb for name in names if isinstance(name, str)]
