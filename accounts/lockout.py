@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import ceil
 
 from axes.helpers import get_cool_off
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 
 FALLBACK_SECONDS = 900
 
@@ -18,12 +20,11 @@ def username(request: HttpRequest, credentials: Mapping[str, str] | None = None)
 
 def respond(request: HttpRequest, *_: object) -> HttpResponse:
     """Answer a locked sign-in page with 429 and `Retry-After`."""
-    return HttpResponse(
-        "Too many wrong passwords. Try again later.",
-        status=429,
-        content_type="text/plain; charset=utf-8",
-        headers={"Retry-After": str(seconds(request))},
-    )
+    wait = seconds(request)
+    context = {"minutes": ceil(wait / 60)}
+    answer = render(request, "admin/locked.html", context, status=429)
+    answer["Retry-After"] = str(wait)
+    return answer
 
 
 def seconds(request: HttpRequest) -> int:
