@@ -196,17 +196,12 @@ WHERE q.message_id = ANY(%s)
 def _mark_sql() -> str:
     rule = gate.consent_rule()
     return (
-        "WITH leaving AS ("  # noqa: S608  # fragments of ours
-        "UPDATE messaging_queueitem q SET is_in_flight = true FROM messaging_message m "
+        "UPDATE messaging_queueitem q SET is_in_flight = true FROM messaging_message m "  # noqa: S608  # fragments of ours
         "JOIN messaging_contact c ON c.id = m.contact_id "
         "LEFT JOIN messaging_conversation t "
         "ON t.sender_id = m.sender_id AND t.contact_id = m.contact_id "
         f"{rule.joins} WHERE q.message_id = m.id AND m.id = ANY(%(ids)s) "
         f"AND q.lease_owner = %(owner)s AND {rule.code} IS NULL RETURNING q.message_id"
-        "), told AS ("
-        "UPDATE messaging_message m SET status = 'sending' FROM leaving "
-        "WHERE m.id = leaving.message_id AND m.status = 'queued'"
-        ") SELECT message_id FROM leaving"
     )
 
 
