@@ -177,6 +177,16 @@ class Stack:
         self.stop()
 
     @property
+    def web_url(self) -> str:
+        """Where the web process listens."""
+        return f"http://localhost:{self.port}"
+
+    @property
+    def sandbox_url(self) -> str:
+        """Where the sandbox listens."""
+        return f"http://localhost:{self.sandbox_port}"
+
+    @property
     def env(self) -> dict[str, str]:
         """The environment of every process, with the servers' addresses."""
         return self._settings | self.servers.env()

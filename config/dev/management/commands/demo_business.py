@@ -5,7 +5,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
+from accounts.models import Business
 from config.dev import demo_business
+from config.dev.forget import forget
 from config.lib.errors import Unavailable
 
 
@@ -19,10 +21,16 @@ class Command(BaseCommand):
         parser.add_argument(
             "--people-only", action="store_true", help="do not ask the sandbox for its account"
         )
+        parser.add_argument(
+            "--afresh", action="store_true", help="forget all the demo business did before"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Make what is missing and print how to sign in."""
         now = timezone.now()
+        known = Business.objects.filter(name=demo_business.NAME).first()
+        if known and options["afresh"]:
+            forget(known)
         business = demo_business.make_people(now=now)
         if not options["people_only"]:
             self._connect(business)

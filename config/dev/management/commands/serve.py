@@ -1,6 +1,7 @@
 """`manage.py serve`: everything a developer needs, in one terminal (`make run`)."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -13,6 +14,8 @@ class Command(BaseCommand):
 
     help = "Start PostgreSQL, Redis, web, worker, beat and the sandbox; serve until Ctrl-C."
     requires_system_checks: list[str] = []
+    business_options: tuple[str, ...] = ()
+    log_dir: Path | None = None
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the ports from the environment by default."""
@@ -23,13 +26,15 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Serve; raise CommandError with one line when something cannot start or ends."""
-        stack = Stack(port=options["port"], sandbox_port=options["sandbox_port"])
+        stack = Stack(
+            port=options["port"], sandbox_port=options["sandbox_port"], log_dir=self.log_dir
+        )
         leave_on_sigterm()
         try:
             stack.start()
-            stack.manage("demo_business")
-            self.stdout.write(f"Switchboard: http://localhost:{stack.port}/admin/")
-            self.stdout.write(f"Sandbox:     http://localhost:{stack.sandbox_port}/")
+            stack.manage("demo_business", *self.business_options)
+            self.stdout.write(f"Switchboard: {stack.web_url}/admin/")
+            self.stdout.write(f"Sandbox:     {stack.sandbox_url}/")
             self.stay(stack, **options)
         except KeyboardInterrupt:
             self.stdout.write("\nStopping...")
