@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 
 PREFIX = "sha256="
@@ -11,7 +10,7 @@ HEADER_LENGTH = len(PREFIX) + 64
 
 def sign(secret: str, body: bytes) -> str:
     """Return the value of `X-Hub-Signature-256` for these bytes."""
-    return PREFIX + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return PREFIX + hmac.digest(secret.encode(), body, "sha256").hex()
 
 
 def is_valid(secret: str, body: bytes, header: str | bytes | None) -> bool:
