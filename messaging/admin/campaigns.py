@@ -72,6 +72,10 @@ class CampaignAdmin(TenantAdmin[Campaign]):
     list_filter = ("status",)
     list_select_related = ("template", "sender")
     actions_detail = ("pause", "resume", "cancel")
+
+    class Media:
+        css = {"all": ("messaging/admin/pages.css",)}
+
     empty_state = EmptyState(
         title="No campaigns yet",
         text="A campaign sends one approved template to many people who agreed to it. You see "

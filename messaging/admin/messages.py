@@ -204,7 +204,8 @@ class MessageAdmin(ReadOnlyAdmin[Message]):
             message=message,
             bubble=bubbles.draw([message])[0],
             tone=_css(TONES.get(message.status, "muted")),
-            moments=[_moment(one) for one in history.of(message.pk)],
+            moments=_story(message),
+            can_help=_can_help(message),
             advice=_advice(message),
             verbs=self._verbs(request, message),
             error_title=_reason(message),
@@ -279,6 +280,20 @@ def _advice(message: Message) -> str:
     if message.status not in {Status.FAILED, Status.SKIPPED} or message.error_code is None:
         return ""
     return describe(message.error_code).advice
+
+
+def _can_help(message: Message) -> bool:
+    return message.error_code is None or describe(message.error_code).retryable
+
+
+def _story(message: Message) -> list[Moment]:
+    """Return what happened, by Meta's time; the log leaves out that a message was handed over."""
+    told = list(history.of(message.pk))
+    moments = [_moment(one) for one in told]
+    has_sent = any(one.status == Status.SENT for one in told)
+    if message.sent_at and not has_sent and message.direction == Message.Direction.OUTBOUND:
+        moments.append(Moment("Taken by Meta", "info", message.sent_at, "Sending"))
+    return sorted(moments, key=lambda one: one.at)
 
 
 def _moment(event: MessageEvent) -> Moment:

@@ -97,7 +97,7 @@ class TemplateForm(OperatorForm):
 class AssignForm(OperatorForm):
     """Who looks after the conversation."""
 
-    to = forms.ModelChoiceField(queryset=None, required=False, empty_label="Nobody")  # type: ignore[arg-type,var-annotated]  # set in prepare
+    to = forms.ModelChoiceField(queryset=None, required=False, empty_label="Given to nobody")  # type: ignore[arg-type,var-annotated]  # set in prepare
 
     def prepare(self) -> None:
         """Offer the members of the business."""
