@@ -133,6 +133,15 @@
     }
   }
 
+  // The names of icons are no words of the page.
+  function silenceIcons() {
+    for (const icon of document.querySelectorAll(".material-symbols-outlined")) {
+      if (icon.parentElement.textContent.trim() !== icon.textContent.trim()) {
+        icon.setAttribute("aria-hidden", "true");
+      }
+    }
+  }
+
   function pressByKey(event) {
     const part = event.target;
     if ((event.key === "Enter" || event.key === " ") && part.getAttribute("role") === "button" && part.tagName !== "BUTTON") {
@@ -142,6 +151,7 @@
   }
 
   document.addEventListener("DOMContentLoaded", makeReachable);
+  document.addEventListener("DOMContentLoaded", silenceIcons);
   document.addEventListener("keydown", pressByKey);
   document.addEventListener("click", postInstead);
   document.addEventListener("click", closeMenus);
