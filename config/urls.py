@@ -2,6 +2,7 @@
 
 from importlib.util import find_spec
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
@@ -20,6 +21,8 @@ APPS_WITH_API = (
     "backups",
 )
 
+ICON = "switchboard/icon.svg"
+
 handler400 = pages.bad_request
 handler403 = pages.permission_denied
 handler404 = pages.page_not_found
@@ -27,6 +30,7 @@ handler500 = pages.server_error
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="root"),
+    path("favicon.ico", RedirectView.as_view(url=f"/{settings.STATIC_URL.strip('/')}/{ICON}")),
     path("admin/", admin.site.urls),
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
