@@ -1,0 +1,336 @@
+"""Pages of messaging: who may open them, whose rows they show, what their buttons do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts import tenancy
+from accounts.models import Role, User
+from compliance import consent
+from compliance.models import Scope
+from messaging.contacts.models import Contact, ContactImport, Tag
+from messaging.conversations.models import Conversation
+from messaging.messages.models import Message
+from messaging.sending.models import QueueItem
+from tests.factories.cast import Cast, make_cast
+from tests.factories.compliance import opt_in
+from tests.factories.messaging import (
+    ContactFactory,
+    ConversationFactory,
+    MessageFactory,
+    SenderFactory,
+)
+from tests.factories.templates import TemplateFactory
+
+pytestmark = pytest.mark.django_db
+
+LISTS = (
+    "messaging_contact",
+    "messaging_tag",
+    "messaging_contactlist",
+    "messaging_contactimport",
+    "messaging_campaign",
+    "messaging_message",
+    "messaging_conversation",
+)
+
+
+@pytest.fixture
+def cast() -> Cast:
+    return make_cast()
+
+
+@pytest.fixture
+def sign_in() -> Callable[[User], Client]:
+    def signed_in(user: User) -> Client:
+        client = Client()
+        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        return client
+
+    return signed_in
+
+
+def page(name: str, *args: object) -> str:
+    return reverse(f"admin:{name}", args=args)
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_the_owner_opens_every_list_and_it_says_what_to_do_next(
+    cast: Cast, sign_in: Any, name: str
+) -> None:
+    answer = sign_in(cast.alice).get(page(f"{name}_changelist"))
+
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_an_analyst_sees_nobody(cast: Cast, sign_in: Any, name: str) -> None:
+    analyst = cast.add(Role.ANALYST)
+
+    answer = sign_in(analyst).get(page(f"{name}_changelist"))
+
+    assert answer.status_code == 403
+
+
+def test_rows_of_another_business_are_not_there(cast: Cast, sign_in: Any) -> None:
+    contact = ContactFactory.create(business=cast.other_business, name="Secret Person")
+    sender = SenderFactory.create(business=cast.other_business)
+    thread = ConversationFactory.create(
+        business=cast.other_business, contact=contact, sender=sender
+    )
+    message = MessageFactory.create(business=cast.other_business, contact=contact, sender=sender)
+    client = sign_in(cast.alice)
+
+    answers = [
+        client.get(page("messaging_contact_change", contact.pk)),
+        client.get(page("messaging_contact_edit", contact.pk)),
+        client.get(page("messaging_message_change", message.pk)),
+        client.get(page("messaging_conversation_change", thread.pk)),
+        client.get(page("messaging_conversation_chat", thread.pk)),
+        client.post(page("messaging_conversation_reply", thread.pk), {"key": "k", "body": "x"}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [404] * len(answers)
+    assert "Secret Person" not in client.get(page("messaging_contact_changelist")).text
+
+
+@pytest.mark.parametrize("spelling", ["+34 600 123 456", "600123456", "0034-600-123-456"])
+def test_a_person_is_found_by_phone_in_any_spelling(
+    cast: Cast, sign_in: Any, spelling: str
+) -> None:
+    ContactFactory.create(
+        business=cast.business, name="Zoë", phone="+34600123456", phone_key="+34600123456"
+    )
+    ContactFactory.create(business=cast.business, name="Someone Else")
+
+    answer = sign_in(cast.alice).get(page("messaging_contact_changelist"), {"q": spelling})
+
+    assert "Zoë" in answer.text
+    assert "Someone Else" not in answer.text
+
+
+def test_a_person_added_with_a_bad_number_is_refused_with_a_sentence(
+    cast: Cast, sign_in: Any
+) -> None:
+    form = {"name": "Ana", "phone": "12", "bsuid": "", "language": "", "tags": "", "attributes": ""}
+
+    answer = sign_in(cast.alice).post(page("messaging_contact_add"), form)
+
+    assert answer.status_code == 200
+    with tenancy.scope(cast.business):
+        assert not Contact.objects.exists()
+
+
+def test_a_person_is_added_with_tags_and_variables(cast: Cast, sign_in: Any) -> None:
+    form = {"name": "Ana", "phone": "600 123 456", "tags": "VIP, New", "attributes": "city = Lugo"}
+
+    answer = sign_in(cast.alice).post(page("messaging_contact_add"), form)
+
+    assert answer.status_code == 302
+    with tenancy.scope(cast.business):
+        made = Contact.objects.get()
+        assert (made.phone, made.attributes) == ("+34600123456", {"city": "Lugo"})
+        assert set(Tag.objects.values_list("name", flat=True)) == {"vip", "new"}
+
+
+def test_people_chosen_on_the_list_are_opted_out_with_a_reason(cast: Cast, sign_in: Any) -> None:
+    contact = ContactFactory.create(business=cast.business)
+    opt_in(cast.business, contact.phone_key)
+    client = sign_in(cast.alice)
+
+    asked = client.post(
+        page("messaging_contact_changelist"),
+        {"action": "opt_out_chosen", "_selected_action": [str(contact.pk)]},
+    )
+    client.post(asked["Location"], {"scope": "marketing", "reason": "asked on the phone"})
+
+    with tenancy.scope(cast.business):
+        decision = consent.check(addresses=contact.address_keys, scope=Scope.MARKETING)
+        assert decision == consent.Refused("opted_out")
+
+
+def test_the_page_of_a_person_says_why_they_may_not_be_written_to(cast: Cast, sign_in: Any) -> None:
+    contact = ContactFactory.create(business=cast.business)
+
+    answer = sign_in(cast.alice).get(page("messaging_contact_change", contact.pk))
+
+    assert "No consent is recorded" in answer.text
+
+
+def test_a_file_is_uploaded_and_waits_for_its_preview(cast: Cast, sign_in: Any) -> None:
+    file = SimpleUploadedFile("people.csv", b"Name,Phone\nAna,+34600123456\n")
+
+    answer = sign_in(cast.alice).post(
+        page("messaging_contactimport_add"), {"file": file, "list_name": "May"}
+    )
+
+    with tenancy.scope(cast.business):
+        held = ContactImport.objects.get()
+    assert answer["Location"] == page("messaging_contactimport_change", held.pk)
+    assert held.mapping == {"Name": "name", "Phone": "phone"}
+
+
+def open_thread(cast: Cast) -> Conversation:
+    sender = SenderFactory.create(business=cast.business)
+    contact = ContactFactory.create(business=cast.business)
+    thread: Conversation = ConversationFactory.create(
+        business=cast.business,
+        sender=sender,
+        contact=contact,
+        last_inbound_at=timezone.now(),
+        last_message_at=timezone.now(),
+        unread=2,
+    )
+    return thread
+
+
+def test_an_answer_posted_twice_with_one_key_is_one_message(cast: Cast, sign_in: Any) -> None:
+    thread = open_thread(cast)
+    client = sign_in(cast.bob)
+    reply = {"key": "a1b2", "body": "Hello"}
+
+    for _ in range(3):
+        answer = client.post(
+            page("messaging_conversation_reply", thread.pk), reply, HTTP_ACCEPT="application/json"
+        )
+        assert answer.status_code == 200
+
+    with tenancy.scope(cast.business):
+        assert Message.objects.count() == 1
+    assert QueueItem.objects.count() == 1
+
+
+def test_an_answer_after_the_window_is_refused_and_a_template_is_offered(
+    cast: Cast, sign_in: Any
+) -> None:
+    thread = open_thread(cast)
+    Conversation.across_businesses.filter(pk=thread.pk).update(
+        last_inbound_at=timezone.now() - timedelta(hours=25)
+    )
+    client = sign_in(cast.bob)
+
+    answer = client.post(
+        page("messaging_conversation_reply", thread.pk),
+        {"key": "a1", "body": "Hello"},
+        HTTP_ACCEPT="application/json",
+    )
+
+    assert answer.status_code == 409
+    shown = client.get(page("messaging_conversation_change", thread.pk))
+    assert "Send a template" in shown.text
+    assert "data-compose" not in shown.text
+
+
+def test_an_auditor_reads_a_conversation_and_cannot_answer(cast: Cast, sign_in: Any) -> None:
+    thread = open_thread(cast)
+    client = sign_in(cast.add(Role.AUDITOR))
+
+    shown = client.get(page("messaging_conversation_change", thread.pk))
+    answer = client.post(
+        page("messaging_conversation_reply", thread.pk), {"key": "k", "body": "Hello"}
+    )
+
+    assert shown.status_code == 200
+    assert answer.status_code == 403
+    with tenancy.scope(cast.business):
+        assert not Message.objects.exists()
+
+
+def test_markup_that_people_send_is_shown_as_text(cast: Cast, sign_in: Any) -> None:
+    thread = open_thread(cast)
+    MessageFactory.create(
+        business=cast.business,
+        sender=thread.sender,
+        contact=thread.contact,
+        direction="inbound",
+        status="received",
+        content={"body": "<script>alert(1)</script>"},
+    )
+
+    answer = sign_in(cast.bob).get(page("messaging_conversation_change", thread.pk))
+
+    assert "<script>alert(1)" not in answer.text
+    assert "&lt;script&gt;alert(1)" in answer.text
+
+
+def test_a_conversation_is_given_to_a_member_and_closed(cast: Cast, sign_in: Any) -> None:
+    thread = open_thread(cast)
+    client = sign_in(cast.alice)
+
+    client.post(page("messaging_conversation_assign", thread.pk), {"to": cast.bob.pk})
+    client.post(page("messaging_conversation_assign", thread.pk), {"to": cast.charlie.pk})
+    client.post(page("messaging_conversation_close", thread.pk))
+
+    thread.refresh_from_db()
+    assert (thread.assigned_to, thread.status) == (cast.bob, "closed")
+
+
+def failed_message(cast: Cast, **facts: Any) -> Message:
+    sender = SenderFactory.create(business=cast.business)
+    contact = ContactFactory.create(business=cast.business)
+    template = TemplateFactory.create(account=sender.account)
+    opt_in(cast.business, contact.phone_key)
+    made: Message = MessageFactory.create(
+        business=cast.business,
+        sender=sender,
+        contact=contact,
+        template=template,
+        type="template",
+        category="marketing",
+        failed_at=timezone.now(),
+        content={"name": template.name, "language": {"code": "en_US"}},
+        **{"status": "failed", "error_code": 131000} | facts,
+    )
+    return made
+
+
+def test_a_failed_message_tells_why_and_what_to_do(cast: Cast, sign_in: Any) -> None:
+    message = failed_message(cast, error_code=131026)
+
+    answer = sign_in(cast.alice).get(page("messaging_message_change", message.pk))
+
+    assert "131026" in answer.text
+    assert 'id="message-reason"' in answer.text
+
+
+def test_a_failed_message_is_queued_again(cast: Cast, sign_in: Any) -> None:
+    message = failed_message(cast)
+
+    sign_in(cast.alice).post(page("messaging_message_retry", message.pk))
+
+    message.refresh_from_db()
+    assert message.status == "queued"
+
+
+def test_a_message_of_unknown_outcome_is_sent_again_only_after_the_risk_is_read(
+    cast: Cast, sign_in: Any
+) -> None:
+    message = failed_message(cast, status="unknown", error_code=None)
+    client = sign_in(cast.alice)
+
+    asked = client.get(page("messaging_message_resend", message.pk))
+    message.refresh_from_db()
+
+    assert "gets it twice" in asked.text
+    assert message.status == "unknown"
+
+    client.post(page("messaging_message_resend", message.pk))
+    message.refresh_from_db()
+    assert message.status == "queued"
+
+
+def test_an_agent_cannot_try_again(cast: Cast, sign_in: Any) -> None:
+    message = failed_message(cast)
+
+    answer = sign_in(cast.bob).post(page("messaging_message_retry", message.pk))
+
+    message.refresh_from_db()
+    assert (answer.status_code, message.status) == (403, "failed")
