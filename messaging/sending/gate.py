@@ -81,6 +81,7 @@ SELECT m.id, m.contact_id, m.campaign_id, m.template_id, m.type, m.category, m.c
        m.attempts, m.created_at, NOT {is_open},
        CASE
          WHEN m.status <> 'queued' THEN '{SETTLED}'
+         WHEN c.id IS NULL THEN '{Refusal.INVALID_RECIPIENT}'
          WHEN k.status = 'cancelled' THEN '{CANCELLED}'
          WHEN k.status = 'paused' THEN '{HELD}'
          WHEN k.not_after < %(now)s THEN '{TOO_LATE}'
@@ -91,7 +92,7 @@ SELECT m.id, m.contact_id, m.campaign_id, m.template_id, m.type, m.category, m.c
          ELSE {rule.code}
        END
 FROM messaging_message m
-JOIN messaging_contact c ON c.id = m.contact_id
+LEFT JOIN messaging_contact c ON c.id = m.contact_id
 LEFT JOIN messaging_conversation t ON t.sender_id = m.sender_id AND t.contact_id = m.contact_id
 LEFT JOIN templates_mgmt_template p ON p.id = m.template_id
 LEFT JOIN messaging_campaign k ON k.id = m.campaign_id

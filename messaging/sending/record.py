@@ -7,7 +7,7 @@ A message whose status came by webhook meanwhile is left as it is; its queue row
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -18,6 +18,7 @@ from django.db import connection, transaction
 from messaging.messages import history, status
 from messaging.senders.models import Sender
 from messaging.sending import throttle
+from messaging.sending.models import UnknownMessage
 from messaging.sending.outcomes import Outcome
 from messaging.signals import StatusChange
 
@@ -41,7 +42,8 @@ def outcomes(found: Sequence[Outcome], *, claim: Claim, now: datetime) -> Counte
         _write_unknown(found, claim, now)
         history.append([_entry(one, claim) for one in found if not one.is_sent])
         _count_usage(found, claim.sender, now)
-        status.announce([_change(one, claim) for one in found if _moved(one, written)])
+        _forget_unknown([id_ for id_, before in written.items() if before == "unknown"])
+        status.announce([_change(one, claim, written) for one in found if _moved(one, written)])
     return Counter(one.status for one in found)
 
 
@@ -52,8 +54,10 @@ WITH told AS (
         %s::text[]) AS t(id, status, wamid, sent_at, failed_at, attempts, next_attempt_at,
         error_code, error_reason, error_title, error_details)
 ), locked AS (
-    SELECT m.id FROM messaging_message m JOIN told ON told.id = m.id
-    WHERE m.status IN ('queued', 'sending') ORDER BY m.id FOR UPDATE OF m
+    SELECT m.id, m.status AS before FROM messaging_message m JOIN told ON told.id = m.id
+    WHERE m.status IN ('queued', 'sending')
+       OR (m.status = 'unknown' AND told.status IN ('sent', 'failed'))
+    ORDER BY m.id FOR UPDATE OF m
 )
 UPDATE messaging_message m SET
     status = told.status, wamid = COALESCE(told.wamid, m.wamid),
@@ -62,11 +66,15 @@ UPDATE messaging_message m SET
     error_code = told.error_code, error_reason = told.error_reason,
     error_title = told.error_title, error_details = told.error_details
 FROM told JOIN locked ON locked.id = told.id WHERE m.id = told.id
-RETURNING m.id
+RETURNING m.id, locked.before
 """
 
 
-def _write_messages(found: Sequence[Outcome]) -> set[UUID]:
+def _write_messages(found: Sequence[Outcome]) -> dict[UUID, str]:
+    """Write the messages; return what the written ones were before.
+
+    An answer that comes after its lease ran out still settles a message called unknown.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             _WRITE,
@@ -84,7 +92,7 @@ def _write_messages(found: Sequence[Outcome]) -> set[UUID]:
                 [one.error_details for one in found],
             ],
         )
-        return {id_ for (id_,) in cursor.fetchall()}
+        return dict(cursor.fetchall())
 
 
 def _write_queue(found: Sequence[Outcome], claim: Claim) -> None:
@@ -169,11 +177,16 @@ def _count_usage(found: Iterable[Outcome], sender: Sender, now: datetime) -> Non
             )
 
 
-def _moved(one: Outcome, written: set[UUID]) -> bool:
+def _forget_unknown(message_ids: Sequence[UUID]) -> None:
+    if message_ids:
+        UnknownMessage.objects.filter(message_id__in=message_ids).delete()
+
+
+def _moved(one: Outcome, written: Mapping[UUID, str]) -> bool:
     return one.status != "queued" and one.candidate.message_id in written
 
 
-def _change(one: Outcome, claim: Claim) -> StatusChange:
+def _change(one: Outcome, claim: Claim, written: Mapping[UUID, str]) -> StatusChange:
     candidate = one.candidate
     return StatusChange(
         message_id=candidate.message_id,
@@ -184,7 +197,7 @@ def _change(one: Outcome, claim: Claim) -> StatusChange:
         template_id=candidate.template_id,
         category=candidate.category,
         direction="outbound",
-        before="queued",
+        before=written[one.candidate.message_id],
         after=one.status,
         error_code=one.error_code,
         error_reason=one.error_reason,

@@ -72,7 +72,8 @@ def _act(arrived: Sequence[Arrived], *, now: datetime) -> None:
     )
     _are_reachable([one for one in notes if one.opens_window])
     inbound = [one for one in arrived if one.row.is_inbound and not one.row.is_past]
-    for one in inbound:
+    # Who listens adds to rows by sender: in one order, so that two workers cannot deadlock.
+    for one in sorted(inbound, key=lambda one: one.row.sender.pk):
         conversation_id = conversations[one.row.sender.pk, one.contact.pk]
         _announce(one, conversation_id)
     for sender, contact, body in replies:
