@@ -55,12 +55,18 @@ PERMISSIONS: Final[dict[str, str]] = {
 
 # A backup holds every business, so no role inside one business may touch it.
 PLATFORM_ONLY: Final = frozenset(
-    {"backups.create", "backups.restore", "backups.delete", "businesses.create"}
+    {
+        "backups.view",
+        "backups.create",
+        "backups.restore",
+        "backups.delete",
+        "businesses.create",
+    }
 )
 
-_VIEWS = frozenset(name for name in PERMISSIONS if name.endswith(".view"))
+_VIEWS = frozenset(name for name in PERMISSIONS if name.endswith(".view")) - PLATFORM_ONLY
 _OWNER = frozenset(PERMISSIONS) - PLATFORM_ONLY
-_MANAGER = _OWNER - {"businesses.manage", "api_keys.manage", "privacy.manage", "backups.view"}
+_MANAGER = _OWNER - {"businesses.manage", "api_keys.manage", "privacy.manage"}
 _AGENT = frozenset(
     {
         "messages.view",

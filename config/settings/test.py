@@ -25,6 +25,6 @@ REDIS_KEY_PREFIX = env.str(
 )
 CACHES["default"]["KEY_PREFIX"] = REDIS_KEY_PREFIX
 CELERY_BROKER_TRANSPORT_OPTIONS = {
-    **globals().get("CELERY_BROKER_TRANSPORT_OPTIONS", {}),
+    **CELERY_BROKER_TRANSPORT_OPTIONS,  # noqa: F405  # from base
     "global_keyprefix": f"{REDIS_KEY_PREFIX}:",
 }
