@@ -29,6 +29,7 @@ from messaging.signals import (
 RANK: Final = {"sent": 1, "failed": 2, "delivered": 3, "read": 4}
 # A voice message that was played was read.
 _MEANING: Final = {"played": "read"}
+_ERROR: Final = ("error_code", "error_reason", "error_title", "error_details")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,23 +88,18 @@ def reduce(state: State, update: Update) -> State:
     if _is_of_an_earlier_attempt(state, update):
         return state
     status = _MEANING.get(update.status, update.status)
-    state = replace(
-        _seen(_without_our_troubles(state), status, update.at),
-        wamid=state.wamid if state.status in RANK and state.wamid else update.wamid or state.wamid,
-        pricing_category=state.pricing_category or update.pricing_category,
-        is_billable=update.is_billable if state.is_billable is None else state.is_billable,
-    )
+    state = _without_our_troubles(state)
+    after = _seen(state, status, update.at)
+    if not (state.status in RANK and state.wamid):
+        after["wamid"] = update.wamid or state.wamid
+    after["pricing_category"] = state.pricing_category or update.pricing_category
+    if state.is_billable is None:
+        after["is_billable"] = update.is_billable
     if status == "failed":
-        state = replace(
-            state,
-            error_code=update.error_code,
-            error_reason=update.error_reason,
-            error_title=update.error_title,
-            error_details=update.error_details,
-        )
-    if RANK[status] <= RANK.get(state.status, 0):
-        return state
-    return replace(state, status=status)
+        after |= {name: getattr(update, name) for name in _ERROR}
+    if RANK[status] > RANK.get(state.status, 0):
+        after["status"] = status
+    return replace(state, **after)
 
 
 def _without_our_troubles(state: State) -> State:
@@ -132,16 +128,16 @@ def _is_of_an_earlier_attempt(state: State, update: Update) -> bool:
     return (update.wamid == state.wamid) is is_waiting
 
 
-def _seen(state: State, status: str, at: datetime) -> State:
-    """Keep the instants an update proves, each the earliest known."""
+def _seen(state: State, status: str, at: datetime) -> dict[str, Any]:
+    """Return the instants an update proves, each the earliest known."""
     if status == "failed":
-        return replace(state, failed_at=_earliest(state.failed_at, at))
-    state = replace(state, sent_at=_earliest(state.sent_at, at))
+        return {"failed_at": _earliest(state.failed_at, at)}
+    seen: dict[str, Any] = {"sent_at": _earliest(state.sent_at, at)}
     if status in {"delivered", "read"}:
-        state = replace(state, delivered_at=_earliest(state.delivered_at, at))
+        seen["delivered_at"] = _earliest(state.delivered_at, at)
     if status == "read":
-        state = replace(state, read_at=_earliest(state.read_at, at))
-    return state
+        seen["read_at"] = _earliest(state.read_at, at)
+    return seen
 
 
 def _earliest(known: datetime | None, at: datetime) -> datetime:
