@@ -8,7 +8,7 @@ import sys
 OWNER_COMMANDS = {"migrate", "sqlmigrate", "showmigrations", "makemigrations"}
 
 # Commands of development: they run with debugging on, unless told otherwise.
-DEV_COMMANDS = {"serve", "demo", "sandbox", "demo_business"}
+DEV_COMMANDS = {"serve", "demo", "sandbox", "demo_business", "bench"}
 
 
 def main() -> None:
