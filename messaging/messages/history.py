@@ -85,4 +85,5 @@ def _line(message: Message, status: str, source: MessageEvent.Source, at: dateti
         source=source,
         occurred_at=at,
         recorded_at=at,
+        detail="",  # not its db_default: the line is never stored
     )

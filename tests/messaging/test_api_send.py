@@ -202,6 +202,7 @@ def test_a_scheduled_message_waits_and_can_be_taken_back_once(
         ("scheduled", "request"),
         ("cancelled", "operator"),
     ]
+    assert history[0]["detail"] == ""
 
 
 def test_a_reply_quotes_and_a_reaction_names_a_message_by_our_id(
