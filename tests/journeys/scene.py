@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import django
@@ -131,8 +131,12 @@ def main() -> None:
     arguments = vars(parser.parse_args())
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     django.setup()
-    verb = {"open": open_scene, "nudge": nudge, "state": state}[arguments.pop("verb")]
-    json.dump(verb(**arguments), sys.stdout)
+    known: dict[str, Callable[..., dict[str, Any]]] = {
+        "open": open_scene,
+        "nudge": nudge,
+        "state": state,
+    }
+    json.dump(known[arguments.pop("verb")](**arguments), sys.stdout)
 
 
 if __name__ == "__main__":
