@@ -10,7 +10,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.enums import ActionVariant
 
-from backups import runs
+from backups import jobs, runs
 from backups.models import Backup
 from config.lib.admin import Call, EmptyState, ReadOnlyAdmin, Step, verb
 from config.lib.admin.rendering import ago, badge, code, json_block, size
@@ -42,6 +42,7 @@ class BackupAdmin(ReadOnlyAdmin[Backup]):
     )
     readonly_fields = fields
     actions_list = ("run_now",)
+    actions_detail = ("prove",)
     empty_state = EmptyState(
         "No backup yet",
         "One is made every night and verified by restoring it. The first can be made now.",
@@ -114,3 +115,14 @@ class BackupAdmin(ReadOnlyAdmin[Backup]):
         """Have a backup made."""
         runs.request(trigger="manual", now=call.now, by=call.by.user, by_name=call.by.actor_name)
         return "The backup is being made. Reload this page to see it end."
+
+    @verb(
+        "Verify",
+        permission=_CREATE,
+        icon="fact_check",
+        when=lambda row: row.status == Backup.Status.DONE,
+    )
+    def prove(self, call: Call) -> str:
+        """Have it restored into a scratch database and compared."""
+        jobs.VERIFY.enqueue(backup_id=str(call.obj.pk))
+        return "It is restored into a scratch database and compared. Reload to see the findings."

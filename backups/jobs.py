@@ -3,4 +3,5 @@
 from config.lib.jobs import BACKUPS, Job
 
 RUN = Job("backups.run", queue=BACKUPS)  # kwargs: backup_id
+VERIFY = Job("backups.verify", queue=BACKUPS)  # kwargs: backup_id
 NIGHTLY = Job("backups.nightly", queue=BACKUPS)  # periodic: a backup, its check, retention

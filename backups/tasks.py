@@ -39,6 +39,17 @@ def nightly(**_: object) -> Counts:
         return {**counts, "deleted": runs.tidy(now=timezone.now())}
 
 
+@task(jobs.VERIFY, time_limit_seconds=_SECONDS)
+def verify(*, backup_id: str, **_: object) -> Counts:
+    """Restore a stored backup into a scratch database and compare."""
+    with locks.single_flight("backups.run", ttl_seconds=_SECONDS) as is_mine:
+        backup = Backup.objects.filter(pk=backup_id, status=Backup.Status.DONE).first()
+        if not is_mine or backup is None:
+            return {"skipped": 1}
+        report = runs.check(backup, now=timezone.now())
+        return {"findings": len(report.findings)}
+
+
 def _make_and_check(backup: Backup) -> dict[str, int]:
     try:
         runs.perform(backup, clock=timezone.now)

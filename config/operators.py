@@ -51,9 +51,7 @@ class OperatorsSite(AdminSite):
             path("dashboard/now/", self.admin_view(self.dashboard_now), name="dashboard_now"),
         ]
 
-    def admin_view(
-        self, view: Callable[..., HttpResponseBase], cacheable: bool = False
-    ) -> Callable[..., HttpResponseBase]:
+    def admin_view(self, view: Callable[..., HttpResponseBase], cacheable: bool = False) -> Any:
         """Turn refusals of the domain into the pages people know: 404 and 403."""
         guarded = super().admin_view(view, cacheable)
 
@@ -88,7 +86,7 @@ class OperatorsSite(AdminSite):
             "dashboard": dashboard(request),
             **(extra_context or {}),
         }
-        request.current_app = self.name  # type: ignore[attr-defined]  # Django's own use
+        request.current_app = self.name
         return TemplateResponse(request, "admin/index.html", context)
 
     def dashboard_now(self, request: HttpRequest) -> HttpResponse:

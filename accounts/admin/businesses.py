@@ -91,7 +91,7 @@ class BusinessAdmin(TenantAdmin[Business]):
         if is_platform_admin(request):
             return rows
         caller = access.of(request)
-        return rows.filter(pk=caller.business.pk if caller and caller.business else None)
+        return rows.filter(pk=caller.business.pk) if caller and caller.business else rows.none()
 
     @admin.display(description="status")
     def state(self, row: Business) -> SafeString:

@@ -74,8 +74,8 @@ class OptInForm(PersonForm):
 class _OfAddress:
     """Search by address, however it is spelt."""
 
-    search_fields = ("address__exact",)
-    search_help_text = "A whole phone number, in any spelling, or a Meta user id."
+    search_fields: ClassVar[Any] = ("address__exact",)
+    search_help_text: ClassVar[Any] = "A whole phone number, in any spelling, or a Meta user id."
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

@@ -52,7 +52,7 @@ class TenantAdmin(ModelAdmin[M]):
     actions: Any = ()
     list_per_page = 50
     show_full_result_count = False
-    sortable_by: Any = ()
+    sortable_by: ClassVar[Any] = ()
     list_filter_submit = False
     list_disable_select_all = True
     warn_unsaved_form = True
@@ -121,12 +121,14 @@ class TenantAdmin(ModelAdmin[M]):
     def _open_verbs(self, request: HttpRequest, actions: list[Any], obj: Any = None) -> list[Any]:
         return [one for one in actions if one.method.verb.is_open_to(request, obj)]
 
-    def response_action(self, request: HttpRequest, queryset: QuerySet[M]) -> Any:
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[M], *args: Any, **kwargs: Any
+    ) -> Any:
         """Act on the rows ticked only: "all rows" of a big table is no safe thing to ask for."""
         post = request.POST.copy()
         post["select_across"] = "0"
         request.POST = post  # type: ignore[assignment]  # Django hands its own request on
-        return super().response_action(request, queryset)
+        return super().response_action(request, queryset, *args, **kwargs)
 
     # lists
 

@@ -46,7 +46,7 @@ def dress(form: forms.BaseForm) -> None:
 
 
 def _dressed(field: forms.Field) -> forms.Widget:
-    plain = field.widget
+    plain: forms.Widget = field.widget
     if type(plain).__module__.startswith("unfold") or plain.is_hidden:
         return plain
     if isinstance(plain, forms.DateTimeInput):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
+from django.db.models.expressions import Combinable
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -30,7 +31,7 @@ class KeyPaginator(Paginator[Any]):
     template_name = "admin/key_pages.html"
 
     @property
-    def count(self) -> int:  # type: ignore[override]  # Django's is a cached property
+    def count(self) -> int:
         """Return a number no page depends on."""
         return 0
 
@@ -54,7 +55,7 @@ class KeyChangeList(ChangeList):
         found: dict[str, Any] = super().get_filters_params(params)
         return {name: value for name, value in found.items() if name not in (BEFORE, AFTER)}
 
-    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[str]:
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[str | Combinable]:
         """Order by key: what every list has an index for."""
         return [f"-{name}" for name in self._key_fields()]
 
@@ -175,4 +176,4 @@ class PeriodFilter(admin.SimpleListFilter):
 
     def since(self, now: datetime) -> datetime:
         """Return where the period begins."""
-        return cast(datetime, now - timedelta(days=self.days()))
+        return now - timedelta(days=self.days())

@@ -182,7 +182,7 @@ class _Press:
         return self._ask(form)
 
     def _ask(self, form: OperatorForm | None) -> HttpResponse:
-        self.request.current_app = self.admin.admin_site.name  # type: ignore[attr-defined]  # Django's own use
+        self.request.current_app = self.admin.admin_site.name
         context = {
             **self.admin.admin_site.each_context(self.request),
             "opts": self.admin.opts,
