@@ -23,7 +23,7 @@ from django.urls import URLPattern, reverse
 from django.utils import timezone
 from unfold.enums import ActionVariant
 
-from config.lib.admin import Call, EmptyState, OperatorForm, Step, TenantAdmin, verb
+from config.lib.admin import Call, EmptyState, OperatorForm, Step, TenantAdmin, asking, verb
 from config.lib.admin.rendering import badge
 from config.lib.errors import ProjectError
 from messaging.admin import drawing, pages, plan
@@ -108,7 +108,7 @@ class CampaignAdmin(TenantAdmin[Campaign]):
         """Read the counters of the page's campaigns."""
         changelist = super().get_changelist_instance(request)
         for one in changelist.result_list:
-            one.counts = tallies.of(one.pk)  # type: ignore[attr-defined]  # for `how_far`
+            one.counts = tallies.of(one.pk)
         return changelist
 
     @admin.display(description="State")
@@ -132,9 +132,9 @@ class CampaignAdmin(TenantAdmin[Campaign]):
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponseBase:
+    ) -> HttpResponse:
         """Begin a new plan."""
-        pages.asking.require(request, SEND)
+        asking.require(request, SEND)
         plan.forget(request, plan.NEW)
         if listed := request.GET.get("list"):
             draft = plan.Draft(plan.NEW, audience={"list": listed})
@@ -316,9 +316,9 @@ class CampaignAdmin(TenantAdmin[Campaign]):
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponseBase:
+    ) -> HttpResponse:
         """Show the campaign: how far it is, what was skipped, what failed and what to do."""
-        pages.asking.require(request, VIEW)
+        asking.require(request, VIEW)
         campaign = _find(object_id)
         return pages.show(
             self,
@@ -352,7 +352,7 @@ class CampaignAdmin(TenantAdmin[Campaign]):
     @pages.needs(VIEW)
     def outcomes_view(self, request: HttpRequest, key: UUID, kind: str) -> HttpResponseBase:
         """Download what became of each person."""
-        pages.asking.require(request, "reports.view")
+        asking.require(request, "reports.view")
         campaign = _find(key)
         if kind == "xlsx":
             return drawing.workbook(campaign)

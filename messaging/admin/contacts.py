@@ -10,7 +10,7 @@ from uuid import UUID
 from django.contrib import admin
 from django.contrib import messages as flash
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, reverse
 from django.utils import timezone
@@ -19,7 +19,7 @@ from django.utils.html import format_html_join
 from compliance import consent
 from compliance.models import ConsentEvent, ConsentStatus, Scope
 from config.lib import addresses
-from config.lib.admin import Call, EmptyState, Step, TenantAdmin, verb
+from config.lib.admin import Call, EmptyState, Step, TenantAdmin, asking, verb
 from config.lib.admin.rendering import ago, badge, link
 from config.lib.errors import ProjectError
 from messaging.admin import pages
@@ -85,7 +85,7 @@ class ContactAdmin(TenantAdmin[Contact]):
     list_filter = (TagFilter, ListFilter)
     search_fields = ("phone_key__exact",)
     search_help_text = "A phone number in any spelling, a Meta user id, or the beginning of a name."
-    actions = ("add_tags", "add_to_list", "opt_out_chosen")
+    actions: Any = ("add_tags", "add_to_list", "opt_out_chosen")
     actions_detail = ("edit", "opt_in", "opt_out")
     empty_state = EmptyState(
         title="Nobody here yet",
@@ -134,7 +134,7 @@ class ContactAdmin(TenantAdmin[Contact]):
             one.consents = states.get(one.pk, {})
             one.last_message_at = times.get(one.pk)
             one.tag_names = sorted(groups.get(one.pk, ()))
-        changelist.result_list = page  # type: ignore[assignment]  # a page is as good as a query
+        changelist.result_list = page
         return changelist
 
     @admin.display(description="Name")
@@ -192,7 +192,7 @@ class ContactAdmin(TenantAdmin[Contact]):
         if task is None or not chosen:
             flash.warning(request, "Choose people on the list first.")
             return HttpResponseRedirect(back)
-        pages.asking.require(request, task.permission)
+        asking.require(request, task.permission)
         form = task.form(request.POST or None, request=request)
         if request.method == "POST" and form.is_valid():
             try:
@@ -216,17 +216,17 @@ class ContactAdmin(TenantAdmin[Contact]):
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponseBase:
+    ) -> HttpResponse:
         """Add a person by hand."""
-        pages.asking.require(request, MANAGE)
+        asking.require(request, MANAGE)
         form = ContactForm(request.POST or None, request=request)
         return self._edit(request, form, None)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponseBase:
+    ) -> HttpResponse:
         """Show a person: who they are, whether they may be written to, what was said."""
-        pages.asking.require(request, "contacts.view")
+        asking.require(request, "contacts.view")
         contact: Contact = pages.find(Contact.objects.all(), object_id)
         now = timezone.now()
         found = person.list_threads(contact, now=now)
@@ -244,13 +244,13 @@ class ContactAdmin(TenantAdmin[Contact]):
             recent=list(zip(recent, bubbles.draw(recent), strict=True)),
             tags=Tag.objects.filter(entries__contact=contact).order_by("name"),
             lists=[entry.list for entry in on[:20]],
-            events=_ledger(contact) if pages.asking.allows(request, "consent.view") else (),
+            events=_ledger(contact) if asking.allows(request, "consent.view") else (),
             now=now,
         )
 
     def _edit(
         self, request: HttpRequest, form: ContactForm, contact: Contact | None
-    ) -> HttpResponseBase:
+    ) -> HttpResponse:
         if request.method == "POST" and form.is_valid():
             saved = _save(form, contact, request)
             if saved is not None:
@@ -450,7 +450,7 @@ def _ledger(contact: Contact) -> list[ConsentEvent]:
 
 
 def _may_read(request: HttpRequest) -> bool:
-    return pages.asking.allows(request, "messages.view")
+    return bool(asking.allows(request, "messages.view"))
 
 
 def _consent_badges(states: Mapping[str, str]) -> str:

@@ -22,7 +22,7 @@ from django.urls import URLPattern, reverse
 from django.utils import timezone
 
 from config.lib import addresses, storage
-from config.lib.admin import ReadOnlyAdmin
+from config.lib.admin import ReadOnlyAdmin, asking
 from config.lib.errors import ProjectError
 from messaging.admin import pages
 from messaging.admin.forms.conversations import AssignForm, ReplyForm, TemplateForm
@@ -65,18 +65,23 @@ class ConversationAdmin(ReadOnlyAdmin[Conversation]):
             *super().get_urls(),
         ]
 
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponseBase:
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Show the inbox without a conversation."""
-        pages.asking.require(request, VIEW)
+        asking.require(request, VIEW)
         return pages.show(
-            self, request, "inbox", title="Conversations", is_fullwidth="1", **_list(request)
+            self,
+            request,
+            "inbox",
+            title="Conversations",
+            is_fullwidth="1",
+            **_list(request, _page(request)),
         )
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponseBase:
+    ) -> HttpResponse:
         """Show the inbox with a conversation."""
-        pages.asking.require(request, VIEW)
+        asking.require(request, VIEW)
         held = _find(object_id)
         now = timezone.now()
         before = _key(request.GET.get("before"))
@@ -95,17 +100,18 @@ class ConversationAdmin(ReadOnlyAdmin[Conversation]):
             reply_form=ReplyForm(request=request, obj=held),
             assign_form=AssignForm(request=request, obj=held),
             **_state(held, now),
-            **_list(request, chosen=held),
+            **_list(request, _page(request), chosen=held),
         )
 
     @pages.needs(VIEW)
     def list_live(self, request: HttpRequest) -> HttpResponseBase:
         """Return the list when it has changed."""
-        facts = _list(request, chosen=_chosen(request))
-        if request.GET.get("version") == facts["list_version"]:
+        page = _page(request)
+        version = threads.list_version(page)
+        if request.GET.get("version") == version:
             return HttpResponse(status=204)
-        html = pages.fragment(request, "threads", **facts)
-        return pages.live({"threads": html}, version=facts["list_version"])
+        html = pages.fragment(request, "threads", **_list(request, page, chosen=_chosen(request)))
+        return pages.live({"threads": html}, version=version)
 
     @pages.needs(VIEW)
     def chat_live(self, request: HttpRequest, key: UUID) -> HttpResponseBase:
@@ -149,6 +155,7 @@ class ConversationAdmin(ReadOnlyAdmin[Conversation]):
             conversation=held,
             form=form,
             bubble=_preview(form),
+            sender_name=held.sender.verified_name,
             **_state(held, timezone.now()),
         )
 
@@ -158,13 +165,16 @@ class ConversationAdmin(ReadOnlyAdmin[Conversation]):
         held = _find(key)
         form = TemplateForm(request.POST or None, request=request, obj=held)
         form.is_valid()
-        return HttpResponse(pages.fragment(request, "preview", bubble=_preview(form)))
+        html = pages.fragment(
+            request, "preview", bubble=_preview(form), sender_name=held.sender.verified_name
+        )
+        return HttpResponse(html)
 
     @pages.needs(VIEW, change=VIEW)
     def read_view(self, request: HttpRequest, key: UUID) -> HttpResponseBase:
         """Count nothing as unread: somebody who may answer has seen it."""
         held = _find(key)
-        if request.method == "POST" and pages.asking.allows(request, REPLY):
+        if request.method == "POST" and asking.allows(request, REPLY):
             conversations.mark_read(held)
         return HttpResponse(status=204)
 
@@ -220,19 +230,31 @@ def _chosen(request: HttpRequest) -> Conversation | None:
     return Conversation.objects.filter(pk=key).first() if key else None
 
 
-def _list(request: HttpRequest, *, chosen: Conversation | None = None) -> dict[str, Any]:
+def _view(request: HttpRequest) -> str:
     view = request.GET.get("view", "open")
-    view = view if view in threads.VIEWS else "open"
-    term = request.GET.get("q", "").strip()
+    return view if view in threads.VIEWS else "open"
+
+
+def _term(request: HttpRequest) -> str:
+    return request.GET.get("q", "").strip()
+
+
+def _page(request: HttpRequest) -> list[Conversation]:
+    term = _term(request)
     search = _search(request, term) if term else None
-    rows = threads.list_threads(view=view, user=pages.reader(request), search=search)
-    page = list(rows[: threads.PAGE])
+    rows = threads.list_threads(view=_view(request), user=pages.reader(request), search=search)
+    return list(rows[: threads.PAGE])
+
+
+def _list(
+    request: HttpRequest, page: list[Conversation], *, chosen: Conversation | None = None
+) -> dict[str, Any]:
     now = timezone.now()
     last = threads.last_messages(page)
     return {
-        "view": view,
+        "view": _view(request),
         "views": threads.VIEWS.items(),
-        "term": term,
+        "term": _term(request),
         "chosen": chosen,
         "threads": [_line(one, last.get(one.pk), now) for one in threads.unread_first(page)],
         "list_version": threads.list_version(page),

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from django.contrib import admin
-from django.http import FileResponse, HttpRequest, HttpResponseRedirect, JsonResponse
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, reverse
 from django.utils import timezone
 
-from config.lib.admin import Call, EmptyState, Step, TenantAdmin, verb
+from config.lib.admin import Call, EmptyState, Step, TenantAdmin, asking, verb
 from config.lib.admin.rendering import badge, bar
 from config.lib.errors import ProjectError
 from messaging.admin import pages
@@ -117,9 +117,9 @@ class ContactImportAdmin(TenantAdmin[ContactImport]):
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponseBase:
+    ) -> HttpResponse:
         """Take a file."""
-        pages.asking.require(request, MANAGE)
+        asking.require(request, MANAGE)
         posted = (request.POST, request.FILES) if request.method == "POST" else ()
         form = UploadForm(*posted, request=request)
         if request.method == "POST" and form.is_valid():
@@ -130,10 +130,10 @@ class ContactImportAdmin(TenantAdmin[ContactImport]):
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponseBase:
+    ) -> HttpResponse:
         """Show where an import stands: being read, to be decided on, under way, done or failed."""
         is_change = request.method == "POST"
-        pages.asking.require(request, MANAGE if is_change else "contacts.view")
+        asking.require(request, MANAGE if is_change else "contacts.view")
         held: ContactImport = pages.find(
             ContactImport.objects.select_related("list", "created_by"), object_id
         )
@@ -145,7 +145,7 @@ class ContactImportAdmin(TenantAdmin[ContactImport]):
         )
 
     def _form(self, request: HttpRequest, held: ContactImport) -> MappingForm | None:
-        if held.status != Status.READY or not pages.asking.allows(request, MANAGE):
+        if held.status != Status.READY or not asking.allows(request, MANAGE):
             return None
         return MappingForm(request.POST or None, request=request, obj=held)
 

@@ -9,12 +9,11 @@ from typing import Any, ClassVar, Final
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
-from django.http.response import HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from unfold.enums import ActionVariant
 
 from config.lib import addresses
-from config.lib.admin import Call, EmptyState, PeriodFilter, ReadOnlyAdmin, Step, bulk, verb
+from config.lib.admin import Call, EmptyState, PeriodFilter, ReadOnlyAdmin, Step, asking, bulk, verb
 from config.lib.admin.rendering import badge
 from messaging.admin import pages
 from messaging.campaigns.models import Campaign
@@ -125,7 +124,7 @@ class MessageAdmin(ReadOnlyAdmin[Message]):
     search_fields = ("wamid__exact",)
     search_help_text = "A phone number in any spelling, a Meta user id, or Meta's message id."
     list_select_related = ("sender", "contact", "template")
-    actions = ("retry_chosen",)
+    actions: Any = ("retry_chosen",)
     actions_detail = ("cancel", "retry", "resend")
     empty_state = EmptyState(
         title="No messages in this period",
@@ -190,9 +189,9 @@ class MessageAdmin(ReadOnlyAdmin[Message]):
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponseBase:
+    ) -> HttpResponse:
         """Show the message as the person sees it, its story, and what to do about a failure."""
-        pages.asking.require(request, "messages.view")
+        asking.require(request, "messages.view")
         rows = Message.objects.select_related("sender", "contact", "template", "campaign")
         message: Message = pages.find(rows.select_related("created_by"), object_id)
         return pages.show(
@@ -293,7 +292,12 @@ def _story(message: Message) -> list[Moment]:
     has_sent = any(one.status == Status.SENT for one in told)
     if message.sent_at and not has_sent and message.direction == Message.Direction.OUTBOUND:
         moments.append(Moment("Taken by Meta", "info", message.sent_at, "Sending"))
-    return sorted(moments, key=lambda one: one.at)
+    return sorted(moments, key=_order)
+
+
+def _order(moment: Moment) -> tuple[datetime, bool]:
+    """Order by Meta's time, which is in seconds: within one, what we did comes first."""
+    return moment.at.replace(microsecond=0), moment.by != "Sending"
 
 
 def _moment(event: MessageEvent) -> Moment:

@@ -26,7 +26,7 @@ def show(
     admin: Any, request: HttpRequest, template: str, /, *, title: str, **context: Any
 ) -> TemplateResponse:
     """Return a page of the admin made from one of this app's templates."""
-    request.current_app = admin.admin_site.name  # type: ignore[attr-defined]  # Django's own use
+    request.current_app = admin.admin_site.name
     return TemplateResponse(
         request,
         f"admin/messaging/{template}.html",
@@ -69,11 +69,9 @@ def needs(permission: str, *, change: str = "") -> Callable[[Handler], Handler]:
 def route(admin: Any, pattern: str, handler: Handler, name: str) -> URLPattern:
     """Return the address of a page under the model's own."""
     opts = admin.opts
-    return path(
-        pattern,
-        admin.admin_site.admin_view(handler),
-        name=f"{opts.app_label}_{opts.model_name}_{name}",
-    )
+    view: Handler = admin.admin_site.admin_view(handler)
+    found: URLPattern = path(pattern, view, name=f"{opts.app_label}_{opts.model_name}_{name}")
+    return found
 
 
 def find(rows: QuerySet[Any], key: object) -> Any:

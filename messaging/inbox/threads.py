@@ -30,6 +30,16 @@ CHAT_PAGE: Final = 60
 # A message id starts with its time; people's clocks and Meta's are not ours.
 _SLACK: Final = timedelta(days=1)
 
+_LAST: Final = """
+SELECT m.*, told.id AS conversation_id
+FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[]) AS told (id, sender_id, contact_id)
+CROSS JOIN LATERAL (
+    SELECT * FROM messaging_message
+    WHERE contact_id = told.contact_id AND sender_id = told.sender_id
+    ORDER BY id DESC LIMIT 1
+) AS m
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class WindowState:
@@ -90,13 +100,18 @@ def unread_first(conversations: Sequence[Conversation]) -> list[Conversation]:
 
 
 def last_messages(conversations: Sequence[Conversation]) -> dict[UUID, Message]:
-    """Return the newest message of each conversation, by conversation id."""
-    found: dict[UUID, Message] = {}
-    for one in conversations:
-        message = messages_of(one).first()
-        if message is not None:
-            found[one.pk] = message
-    return found
+    """Return the newest message of each conversation, by conversation id, in one query."""
+    if not conversations:
+        return {}
+    found = Message.across_businesses.raw(
+        _LAST,
+        [
+            [one.pk for one in conversations],
+            [one.sender_id for one in conversations],
+            [one.contact_id for one in conversations],
+        ],
+    )
+    return {row.conversation_id: row for row in found}
 
 
 def messages_of(conversation: Conversation, *, before: UUID | None = None) -> QuerySet[Message]:

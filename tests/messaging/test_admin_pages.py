@@ -143,7 +143,7 @@ def test_a_person_is_added_with_tags_and_variables(cast: Cast, sign_in: Any) -> 
 
 def test_people_chosen_on_the_list_are_opted_out_with_a_reason(cast: Cast, sign_in: Any) -> None:
     contact = ContactFactory.create(business=cast.business)
-    opt_in(cast.business, contact.phone_key)
+    opt_in(cast.business, *contact.address_keys)
     client = sign_in(cast.alice)
 
     asked = client.post(
@@ -277,7 +277,7 @@ def failed_message(cast: Cast, **facts: Any) -> Message:
     sender = SenderFactory.create(business=cast.business)
     contact = ContactFactory.create(business=cast.business)
     template = TemplateFactory.create(account=sender.account)
-    opt_in(cast.business, contact.phone_key)
+    opt_in(cast.business, *contact.address_keys)
     made: Message = MessageFactory.create(
         business=cast.business,
         sender=sender,

@@ -54,7 +54,7 @@ class MessageForm(OperatorForm):
         if isinstance(template, forms.ModelChoiceField):
             rows = Template.objects.filter(status=Template.Status.APPROVED)
             template.queryset = rows.exclude(category="authentication").order_by("name", "language")
-            template.label_from_instance = _label  # type: ignore[method-assign]  # Django's own way
+            template.label_from_instance = _label  # type: ignore[method-assign,assignment]  # Django's own way
 
     def clean(self) -> dict[str, Any]:
         """Keep number and template of one account."""
@@ -97,7 +97,7 @@ class AudienceForm(OperatorForm):
         for name, queryset in rows.items():
             self.fields[name].queryset = queryset  # type: ignore[attr-defined]  # a model choice
         if not self.is_bound:
-            self.initial |= _first(self.obj or {})
+            self.initial = _first(self.obj or {})
 
     def clean(self) -> dict[str, Any]:
         """Ask for what the starting point needs."""
@@ -165,7 +165,7 @@ class VariablesForm(OperatorForm):
     @property
     def variables(self) -> list[Variable]:
         """Return the template's variables."""
-        return list(preview.variables_of(self.template))
+        return [one for one in preview.variables_of(self.template) if is_asked(one)]
 
     @property
     def pairs(self) -> list[tuple[Variable, Any, Any]]:
@@ -223,6 +223,11 @@ class LaunchForm(OperatorForm):
     def _local(self, name: str) -> datetime | None:
         at: datetime | None = self.cleaned_data[name]
         return at.replace(tzinfo=self.zone) if at else None
+
+
+def is_asked(variable: Variable) -> bool:
+    """Leave out what a quick reply sends back, which has its own text when nothing is given."""
+    return variable.required or variable.kind != "payload"
 
 
 def title_of(variable: Variable) -> str:

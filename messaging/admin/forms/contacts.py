@@ -50,7 +50,7 @@ class ContactForm(OperatorForm):
         if contact is None or self.is_bound:
             return
         held = ContactTag.objects.filter(contact=contact).values_list("tag__name", flat=True)
-        self.initial |= {
+        self.initial = {
             "name": contact.name,
             "phone": contact.phone,
             "bsuid": contact.bsuid or "",
@@ -67,7 +67,8 @@ class ContactForm(OperatorForm):
         access = getattr(self.request, "access", None)
         business: Business | None = access.business if access else None
         region = business.region if business else None
-        return _read(lambda: addresses.parse_phone(text, region=region or None))
+        phone: str = _read(lambda: addresses.parse_phone(text, region=region or None))
+        return phone
 
     def clean_bsuid(self) -> str:
         """Take a Meta user id only."""
@@ -92,7 +93,8 @@ class ContactForm(OperatorForm):
             if not sign:
                 raise forms.ValidationError(f"Line {number} has no “=”: write name = value.")
             found[name.strip()] = value.strip()
-        return _read(lambda: editing.checked_attributes(found))
+        checked: dict[str, str] = _read(lambda: editing.checked_attributes(found))
+        return checked
 
     def clean(self) -> dict[str, Any]:
         """Ask for at least one address."""
@@ -164,7 +166,8 @@ class OptInForm(OperatorForm):
 def split_tags(text: str) -> list[str]:
     """Return the tags of a comma-separated text, as they are kept."""
     words = [word for word in text.split(",") if word.strip()]
-    return _read(lambda: sorted({tags.normalise(word) for word in words}))
+    found: list[str] = _read(lambda: sorted({tags.normalise(word) for word in words}))
+    return found
 
 
 def _read(read: Any) -> Any:

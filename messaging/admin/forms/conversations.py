@@ -8,10 +8,11 @@ from uuid import uuid4
 from django import forms
 
 from config.lib.admin import OperatorForm
+from messaging.admin.forms.campaigns import is_asked, title_of
 from messaging.conversations.models import Conversation
 from messaging.inbox import threads
 from templates_mgmt import catalog, compiled
-from templates_mgmt.components import CompiledTemplate
+from templates_mgmt.components import CompiledTemplate, Variable
 from templates_mgmt.models import Template
 
 VARIABLE: Final = "variable-"
@@ -57,10 +58,10 @@ class TemplateForm(OperatorForm):
         if isinstance(field, forms.ModelChoiceField):
             field.queryset = catalog.list_sendable(conversation.sender.account)
         chosen = self.chosen()
-        for variable in chosen.variables if chosen else ():
+        for variable in asked(chosen):
             first = conversation.contact.name.partition(" ")[0]
             self.fields[f"{VARIABLE}{variable.key}"] = forms.CharField(
-                label=variable.label or variable.key,
+                label=title_of(variable),
                 required=variable.required,
                 initial=first if variable.key in {"1", "name", "first_name"} else "",
                 help_text=f"For example {variable.example}" if variable.example else "",
@@ -84,20 +85,25 @@ class TemplateForm(OperatorForm):
 
     def values(self) -> dict[str, str]:
         """Return the variables as given."""
-        given: dict[str, Any] = self.cleaned_data if hasattr(self, "cleaned_data") else self.initial
+        given: Any = self.cleaned_data if hasattr(self, "cleaned_data") else self.initial
         chosen = self.chosen()
         found: dict[str, str] = {}
-        for variable in chosen.variables if chosen else ():
+        for variable in asked(chosen):
             name = f"{VARIABLE}{variable.key}"
             value = given.get(name) or (self.data.get(name) if self.is_bound else None)
             found[variable.key] = str(value or self.fields[name].initial or "")
         return {key: value for key, value in found.items() if value}
 
 
+def asked(chosen: CompiledTemplate | None) -> list[Variable]:
+    """Return the variables an operator fills."""
+    return [one for one in chosen.variables if is_asked(one)] if chosen else []
+
+
 class AssignForm(OperatorForm):
     """Who looks after the conversation."""
 
-    to = forms.ModelChoiceField(queryset=None, required=False, empty_label="Given to nobody")  # type: ignore[arg-type,var-annotated]  # set in prepare
+    to = forms.ModelChoiceField(queryset=None, required=False, empty_label="Given to nobody")  # type: ignore[var-annotated]  # set in prepare
 
     def prepare(self) -> None:
         """Offer the members of the business."""

@@ -69,7 +69,7 @@ class MappingForm(OperatorForm):
                 widget=forms.Select(attrs={"aria-label": f"Meaning of the column {column}"}),
             )
         chosen = Choices.of(held.options)
-        self.initial |= {
+        self.initial = {
             "list_name": chosen.list_name,
             "region": chosen.region,
             "has_header": chosen.has_header,

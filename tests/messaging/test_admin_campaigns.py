@@ -1,0 +1,204 @@
+"""The steps of a campaign, from the message to the launch, and who may take them."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from accounts import tenancy
+from accounts.models import Role
+from messaging.campaigns.models import Campaign
+from messaging.contacts import lists
+from messaging.senders.models import Sender
+from templates_mgmt.models import Template
+from tests.factories.cast import Cast, make_cast
+from tests.factories.compliance import opt_in
+from tests.factories.messaging import ContactFactory, SenderFactory
+from tests.factories.templates import TemplateFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def cast() -> Cast:
+    return make_cast()
+
+
+@pytest.fixture
+def owner(cast: Cast) -> Client:
+    return client_of(cast.alice)
+
+
+def client_of(user: object) -> Client:
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")  # type: ignore[arg-type]  # our user
+    return client
+
+
+def page(name: str, *args: object) -> str:
+    return reverse(f"admin:messaging_campaign_{name}", args=args)
+
+
+def stage(cast: Cast, people: int = 3) -> tuple[Sender, Template]:
+    """Give the business a number, a template and people, the last of whom never agreed."""
+    sender = SenderFactory.create(business=cast.business)
+    template = TemplateFactory.create(account=sender.account)
+    for number in range(people):
+        contact = ContactFactory.create(business=cast.business, name=f"Person{number} Test")
+        if number < people - 1:
+            opt_in(cast.business, *contact.address_keys)
+    return sender, template
+
+
+def plan(client: Client, sender: Sender, template: Template) -> None:
+    client.get(page("add"))
+    client.post(
+        page("plan", "new", "message"),
+        {"name": "Sale", "sender": sender.pk, "template": template.pk},
+    )
+    client.post(page("plan", "new", "audience"), {"source": "all"})
+
+
+def test_a_campaign_is_planned_tried_and_launched(cast: Cast, owner: Client) -> None:
+    sender, template = stage(cast)
+    plan(owner, sender, template)
+
+    done = owner.post(
+        page("plan", "new", "variables"), {"source-1": "first_name", "text-1": "friend"}
+    )
+
+    campaign: Campaign = Campaign.across_businesses.get()
+    assert done["Location"] == page("check", campaign.pk)
+    assert campaign.variables == {"1": {"field": "first_name", "default": "friend"}}
+    tried = owner.get(page("check_result", campaign.pk)).json()["html"]["dry-run"]
+    assert '<b id="dry-accepted">2</b>' in tried
+    assert "has not agreed" in tried
+
+    owner.post(page("launch", campaign.pk), {"when": "now"})
+    campaign.refresh_from_db()
+    assert (campaign.status, campaign.total) == ("launching", 3)
+    assert owner.get(page("change", campaign.pk)).status_code == 200
+
+
+def test_the_message_is_shown_with_a_real_persons_name(cast: Cast, owner: Client) -> None:
+    sender, template = stage(cast)
+    plan(owner, sender, template)
+
+    first, second = (
+        owner.post(
+            page("preview", "new"), {"person": place, "source-1": "first_name", "text-1": ""}
+        ).text
+        for place in (0, 1)
+    )
+
+    assert "Hello Person0, this is new." in first
+    assert "Hello Person1, this is new." in second
+
+
+def test_a_later_start_is_read_in_the_time_zone_of_the_business(cast: Cast, owner: Client) -> None:
+    cast.business.time_zone = "Europe/Madrid"
+    cast.business.save(update_fields=["time_zone"])
+    sender, template = stage(cast)
+    plan(owner, sender, template)
+    owner.post(page("plan", "new", "variables"), {"source-1": "value", "text-1": "you"})
+    campaign: Campaign = Campaign.across_businesses.get()
+
+    owner.post(page("launch", campaign.pk), {"when": "later", "scheduled_at": "2099-07-01T10:00"})
+
+    campaign.refresh_from_db()
+    assert campaign.status == "scheduled"
+    assert campaign.scheduled_at is not None
+    assert campaign.scheduled_at.isoformat() == "2099-07-01T08:00:00+00:00"
+
+
+def test_a_variable_without_source_stops_the_plan_with_a_sentence(
+    cast: Cast, owner: Client
+) -> None:
+    sender, template = stage(cast)
+    plan(owner, sender, template)
+
+    answer = owner.post(page("plan", "new", "variables"), {"source-1": "value", "text-1": ""})
+
+    assert answer.status_code == 200
+    assert "no value" in answer.text
+    assert not Campaign.across_businesses.exists()
+
+
+def test_a_step_whose_ground_is_missing_leads_back(cast: Cast, owner: Client) -> None:
+    owner.get(page("add"))
+
+    answer = owner.get(page("plan", "new", "variables"))
+
+    assert answer["Location"] == page("plan", "new", "message")
+
+
+def test_lists_of_another_business_are_no_choice(cast: Cast, owner: Client) -> None:
+    sender, template = stage(cast)
+    with tenancy.scope(cast.other_business):
+        foreign = lists.create(name="Theirs")
+    plan(owner, sender, template)
+
+    answer = owner.post(
+        page("plan", "new", "audience"), {"source": "list", "list": str(foreign.pk)}
+    )
+
+    assert answer.status_code == 200
+    assert "Theirs" not in answer.text
+
+
+def test_a_running_campaign_is_paused_with_a_reason_and_resumed(cast: Cast, owner: Client) -> None:
+    sender, template = stage(cast)
+    plan(owner, sender, template)
+    owner.post(page("plan", "new", "variables"), {"source-1": "value", "text-1": "you"})
+    campaign: Campaign = Campaign.across_businesses.get()
+    owner.post(page("launch", campaign.pk), {"when": "now"})
+
+    owner.post(page("pause", campaign.pk), {"reason": "wrong picture"})
+    campaign.refresh_from_db()
+    assert (campaign.status, campaign.pause_reason) == ("paused", "wrong picture")
+
+    owner.post(page("resume", campaign.pk))
+    campaign.refresh_from_db()
+    assert campaign.status == "launching"
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_outcomes_are_downloaded(cast: Cast, owner: Client, kind: str) -> None:
+    sender, template = stage(cast)
+    plan(owner, sender, template)
+    owner.post(page("plan", "new", "variables"), {"source-1": "value", "text-1": "you"})
+    campaign: Campaign = Campaign.across_businesses.get()
+
+    answer = owner.get(page("outcomes", campaign.pk, kind))
+    content = b"".join(answer.streaming_content)  # type: ignore[arg-type]  # sync here
+
+    assert answer.status_code == 200
+    assert content.startswith(b"PK" if kind == "xlsx" else b"\xef\xbb\xbfcontact")
+
+
+def test_an_agent_follows_campaigns_and_starts_none(cast: Cast, owner: Client) -> None:
+    sender, template = stage(cast)
+    plan(owner, sender, template)
+    owner.post(page("plan", "new", "variables"), {"source-1": "value", "text-1": "you"})
+    campaign: Campaign = Campaign.across_businesses.get()
+    agent = client_of(cast.add(Role.AGENT))
+
+    assert agent.get(page("change", campaign.pk)).status_code == 200
+    assert agent.get(page("add")).status_code == 403
+    assert agent.post(page("launch", campaign.pk), {"when": "now"}).status_code == 403
+    assert agent.post(page("cancel", campaign.pk)).status_code == 403
+    campaign.refresh_from_db()
+    assert campaign.status == "draft"
+
+
+def test_a_campaign_of_another_business_is_not_there(cast: Cast, owner: Client) -> None:
+    sender, template = stage(cast)
+    plan(owner, sender, template)
+    owner.post(page("plan", "new", "variables"), {"source-1": "value", "text-1": "you"})
+    campaign: Campaign = Campaign.across_businesses.get()
+    charlie = client_of(cast.charlie)
+
+    for name in ("change", "check", "check_result", "launch", "progress", "pause"):
+        assert charlie.get(page(name, campaign.pk)).status_code == 404
+    assert charlie.get(page("plan", campaign.pk, "message")).status_code == 404
