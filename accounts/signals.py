@@ -95,6 +95,17 @@ class SignedOut:
 
 
 @dataclass(frozen=True, slots=True)
+class UserChanged:
+    """A platform admin changed an account: `change` is disabled, enabled, promoted, demoted or
+    password.
+    """
+
+    user_id: int
+    change: str
+    by: Access | None
+
+
+@dataclass(frozen=True, slots=True)
 class WhatsAppAccountConnected:
     """A WhatsApp account and a token that Meta accepts are here; its numbers are not yet."""
 
@@ -128,6 +139,7 @@ member_role_changed = Signal()  # kwargs: fact: MemberRoleChanged
 permissions_changed = Signal()  # kwargs: fact: PermissionsChanged
 api_key_issued = Signal()  # kwargs: fact: ApiKeyIssued
 api_key_revoked = Signal()  # kwargs: fact: ApiKeyRevoked
+user_changed = Signal()  # kwargs: fact: UserChanged
 signed_in = Signal()  # kwargs: fact: SignedIn
 sign_in_failed = Signal()  # kwargs: fact: SignInFailed
 signed_out = Signal()  # kwargs: fact: SignedOut

@@ -1,4 +1,4 @@
-"""Accounts of people, as who runs the installation changes them."""
+"""Accounts of people, as who runs the installation changes them. Announces `UserChanged`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from accounts import tokens
+from accounts.access import Access
 from accounts.models import User
+from accounts.signals import UserChanged, user_changed
 from config.lib.errors import Conflict, InvalidInput
 
 
@@ -20,23 +22,25 @@ class LastPlatformAdmin(Conflict):
 
 
 @transaction.atomic
-def disable(*, user: User, now: datetime) -> None:
+def disable(*, user: User, by: Access | None, now: datetime) -> None:
     """Let the user sign in no more; their tokens end at once."""
     _require_other_admin(user)
     user.is_active = False
     user.save(update_fields=["is_active"])
     tokens.revoke_all(user, reason="disabled", now=now)
+    _announce(user, "disabled", by)
 
 
 @transaction.atomic
-def enable(*, user: User) -> None:
+def enable(*, user: User, by: Access | None) -> None:
     """Let the user sign in again."""
     user.is_active = True
     user.save(update_fields=["is_active"])
+    _announce(user, "enabled", by)
 
 
 @transaction.atomic
-def set_password(*, user: User, password: str, now: datetime) -> None:
+def set_password(*, user: User, password: str, by: Access | None, now: datetime) -> None:
     """Give the user a password; their tokens end at once. Raises `InvalidInput`."""
     try:
         validate_password(password, user)
@@ -47,15 +51,17 @@ def set_password(*, user: User, password: str, now: datetime) -> None:
     user.set_password(password)
     user.save(update_fields=["password"])
     tokens.revoke_all(user, reason="password", now=now)
+    _announce(user, "password", by)
 
 
 @transaction.atomic
-def set_platform_admin(*, user: User, is_admin: bool) -> None:
+def set_platform_admin(*, user: User, is_admin: bool, by: Access | None) -> None:
     """Make someone a platform admin, or one no more. The last one stays."""
     if not is_admin:
         _require_other_admin(user)
     user.is_superuser = is_admin
     user.save(update_fields=["is_superuser"])
+    _announce(user, "promoted" if is_admin else "demoted", by)
 
 
 def _require_other_admin(user: User) -> None:
@@ -63,3 +69,7 @@ def _require_other_admin(user: User) -> None:
     ids = list(admins.order_by("pk").values_list("pk", flat=True))
     if ids == [user.pk]:
         raise LastPlatformAdmin("This is the last platform admin.")
+
+
+def _announce(user: User, change: str, by: Access | None) -> None:
+    user_changed.send(sender=User, fact=UserChanged(user_id=user.pk, change=change, by=by))

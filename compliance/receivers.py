@@ -22,6 +22,7 @@ _ENTRIES: Final[tuple[tuple[Signal, str, str, str], ...]] = (
     (signals.permissions_changed, "member.permissions_changed", "user", "user_id"),
     (signals.api_key_issued, "api_key.issued", "api_key", "api_key_id"),
     (signals.api_key_revoked, "api_key.revoked", "api_key", "api_key_id"),
+    (signals.user_changed, "user.changed", "user", "user_id"),
     (signals.signed_in, "user.signed_in", "user", "user_id"),
     (signals.sign_in_failed, "user.sign_in_failed", "user", "user_id"),
     (signals.signed_out, "user.signed_out", "user", "user_id"),

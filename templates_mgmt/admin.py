@@ -131,7 +131,7 @@ class TemplateAdmin(ReadOnlyAdmin[Template]):
     def variables(self, row: Template) -> str:
         """Name what a send must fill in."""
         found = compiled.of(row).definition
-        names = [variable.name for variable in found.variables]
+        names = [variable.key for variable in found.variables]
         return ", ".join(names) or "none"
 
     @admin.display(description="components")

@@ -45,7 +45,7 @@ class UserAdmin(PlatformAdmin[User]):
     )
     def set_password(self, call: Call) -> str:
         """Give a password."""
-        users.set_password(user=call.obj, password=call.data["password"], now=call.now)
+        users.set_password(user=call.obj, password=call.data["password"], by=call.by, now=call.now)
         return f"{call.obj} has a new password and was signed out of the API everywhere."
 
     @verb(
@@ -59,7 +59,7 @@ class UserAdmin(PlatformAdmin[User]):
     )
     def disable(self, call: Call) -> str:
         """Close the account."""
-        users.disable(user=call.obj, now=call.now)
+        users.disable(user=call.obj, by=call.by, now=call.now)
         return f"{call.obj} cannot sign in any more."
 
     @verb(
@@ -71,7 +71,7 @@ class UserAdmin(PlatformAdmin[User]):
     )
     def enable(self, call: Call) -> str:
         """Open the account again."""
-        users.enable(user=call.obj)
+        users.enable(user=call.obj, by=call.by)
         return f"{call.obj} may sign in again."
 
     @verb(
@@ -85,7 +85,7 @@ class UserAdmin(PlatformAdmin[User]):
     )
     def promote(self, call: Call) -> str:
         """Give everything."""
-        users.set_platform_admin(user=call.obj, is_admin=True)
+        users.set_platform_admin(user=call.obj, is_admin=True, by=call.by)
         return f"{call.obj} is a platform admin now."
 
     @verb(
@@ -98,5 +98,5 @@ class UserAdmin(PlatformAdmin[User]):
     )
     def demote(self, call: Call) -> str:
         """Take everything but their roles."""
-        users.set_platform_admin(user=call.obj, is_admin=False)
+        users.set_platform_admin(user=call.obj, is_admin=False, by=call.by)
         return f"{call.obj} is no platform admin any more."

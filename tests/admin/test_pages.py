@@ -277,10 +277,12 @@ def test_the_last_platform_admin_stays(cast: Cast, sign_in: SignIn, what: str) -
 
 
 def test_a_platform_admin_gives_a_password(cast: Cast, sign_in: SignIn) -> None:
-    client = sign_in(PlatformAdminFactory.create(), cast.business)
+    other = PlatformAdminFactory.create()
+    client = sign_in(other, cast.business)
 
     client.post(f"/admin/accounts/user/{cast.bob.pk}/set_password/", {"password": PASSWORD})
 
+    assert AuditEntry.objects.filter(action="user.changed", actor=other).exists()
     assert User.objects.get(pk=cast.bob.pk).check_password(PASSWORD)
 
 

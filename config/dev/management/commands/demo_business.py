@@ -9,6 +9,7 @@ from accounts.models import Business
 from config.dev import demo_business
 from config.dev.forget import forget
 from config.lib.errors import Unavailable
+from messaging.meta.errors import SendError
 
 
 class Command(BaseCommand):
@@ -43,7 +44,7 @@ class Command(BaseCommand):
     def _connect(self, business: Any) -> None:
         try:
             made = demo_business.connect(business, now=timezone.now())
-        except Unavailable as error:
-            self.stdout.write(f"The sandbox is not asked now: {error.detail}")
+        except (Unavailable, SendError) as error:
+            self.stdout.write(f"The sandbox is not asked now: {error}")
         else:
             self.stdout.write(f"{made.senders} numbers, {made.templates} templates.")
