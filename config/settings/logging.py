@@ -42,7 +42,7 @@ PROMETHEUS_MULTIPROC_DIR = env.str("PROMETHEUS_MULTIPROC_DIR", default="")
 # Scrapers from another network show this as a bearer token.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 # Dotted paths of prometheus_client collectors that read gauges from the database.
-METRICS_COLLECTORS: list[str] = []
+METRICS_COLLECTORS = ["analytics.metrics.DatabaseGauges", "backups.metrics.BackupGauges"]
 
 HEALTH_MIN_FREE_BYTES = env.int("HEALTH_MIN_FREE_BYTES", default=500 * 1024 * 1024)
 HEALTH_HEARTBEAT_SECONDS = env.int("HEALTH_HEARTBEAT_SECONDS", default=60)
