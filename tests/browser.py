@@ -62,13 +62,17 @@ def find_chromium() -> str | None:
     return own if Path(own).exists() else None
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Return a headless Chromium; skip where the machine has none."""
+    """Return a headless Chromium; skip where the machine has none.
+
+    Of one module: playwright's event loop runs in this thread as long as it lives, and tests with
+    a loop of their own fail beside it.
+    """
     path = find_chromium()
     if path is None:
         pytest.skip("No Chromium on this machine: install one, or name it in CHROMIUM.")
-    # Playwright's loop runs in this thread, and Django then takes every query for a mistake.
+    # Django takes every query beside a running loop for a mistake.
     before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     with sync_playwright() as playwright:
