@@ -12,7 +12,7 @@ from django.test import Client
 from accounts import tenancy
 from accounts.models import ApiKey, Business, Membership, Role, User
 from compliance import consent
-from compliance.models import AuditEntry, OptOutWord
+from compliance.models import AuditEntry, OptOutWord, Scope
 from config.lib.ids import new_id
 from messaging.senders.models import Sender
 from messaging.webhooks.models import DeadLetter, PendingEvent, RawEvent
@@ -166,7 +166,7 @@ def test_consent_is_looked_up_and_withdrawn_however_a_number_is_spelt(
     assert "600112233" not in listed.content.decode()
     with tenancy.scope(cast.business):
         assert not isinstance(
-            consent.check(addresses=["+34600112233"], scope=consent.Scope.MARKETING),
+            consent.check(addresses=["+34600112233"], scope=Scope.MARKETING),
             consent.Allowed,
         )
 
