@@ -11,6 +11,7 @@ import os
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -20,6 +21,7 @@ from bench import place, wire
 SHOPS: Final = 2
 SENDERS_OF_A_SHOP: Final = 4
 WORKERS: Final = 4
+PATIENCE_SECONDS: Final = 300.0
 
 
 def measure(*, quick: bool) -> dict[str, Any]:
@@ -77,7 +79,7 @@ def _send(url: str, count: int) -> float:
     answers = place.together(children)
     # The children start together, after their imports: only the sending counts.
     seconds = max(one["ended"] for one in answers) - min(one["began"] for one in answers)
-    if sum(one["sent"] for one in answers) != each * len(senders):
+    if sum(one.get("sent", 0) for one in answers) != each * len(senders):
         raise place.BenchError(f"Not every message was sent: {answers}.")
     assert time.perf_counter() - began >= seconds  # noqa: S101  # one clock for all processes
     rate: float = each * len(senders) / seconds
@@ -101,18 +103,16 @@ def work(senders: list[UUID]) -> dict[str, Any]:
     from django.db import connection
     from django.utils import timezone
 
-    from messaging.sending import deliver
+    from messaging.sending import deliver, queue
 
     connection.ensure_connection()
     place.ready_to_start()
-    began, sent = time.perf_counter(), 0
+    began, total = time.perf_counter(), Counter[str]()
     for sender in senders:
-        more = 1
-        while more:
-            counts = deliver.run(sender, clock=timezone.now, seconds=settings.SEND_SLICE_SECONDS)
-            more = counts["more"]
-            sent += counts["sent"]
-    return {"began": began, "ended": time.perf_counter(), "sent": sent}
+        # A try that found no free connection in time waits for its next one: not done yet.
+        while queue.next_due_at(sender) and time.perf_counter() - began < PATIENCE_SECONDS:
+            total += deliver.run(sender, clock=timezone.now, seconds=settings.SEND_SLICE_SECONDS)
+    return {"began": began, "ended": time.perf_counter(), **total}
 
 
 if __name__ == "__main__":
