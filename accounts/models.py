@@ -139,6 +139,7 @@ class Membership(models.Model):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
+        verbose_name = "member"
         constraints = [
             models.UniqueConstraint(fields=["business", "user"], name="membership_once"),
         ]

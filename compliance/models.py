@@ -91,6 +91,7 @@ class Consent(TenantModel):
 
     class Meta(TenantModel.Meta):
         abstract = False
+        verbose_name_plural = "consent"
         constraints = [
             models.UniqueConstraint(
                 fields=["business", "address", "scope"], name="consent_one_state_per_scope"
