@@ -78,7 +78,15 @@ class _Lane:
         self.counts: Counter[str] = Counter()
 
     def run(self, seconds: float) -> Counter[str]:
-        until = self.clock() + timedelta(seconds=seconds)
+        """Send until nothing is due or the time is over; see all that left land, come what may."""
+        try:
+            self._run(until=self.clock() + timedelta(seconds=seconds))
+        finally:
+            while self.flight.under_way:
+                self._record(PATIENCE_SECONDS)
+        return self.counts
+
+    def _run(self, *, until: datetime) -> None:
         wait = 0.0
         while self.clock() < until:
             if wait or self.flight.under_way >= IN_FLIGHT - BATCH:
@@ -91,9 +99,6 @@ class _Lane:
             wait = PATIENCE_SECONDS if next_wait is None else next_wait
         else:
             self.counts["more"] = 1
-        while self.flight.under_way:
-            self._record(PATIENCE_SECONDS)
-        return self.counts
 
     def _round(self) -> float | None:
         """Send what may leave now; return seconds to the next round, None when nothing is due."""
@@ -104,6 +109,8 @@ class _Lane:
         if self.sender.is_paused_at(now) or self.sender.is_cooling_at(now):
             return None
         limit = min(BATCH, IN_FLIGHT - self.flight.under_way, self.pace.room(self.sender))
+        if limit < 1:
+            return PATIENCE_SECONDS
         claimed = queue.claim(
             sender_id=self.sender.pk, owner=self.owner, limit=limit, now=now, priority=self.priority
         )
@@ -115,15 +122,16 @@ class _Lane:
         return max(wait, self.pace.wait_seconds(self.sender))
 
     def _seconds_to_next_due(self, now: datetime) -> float | None:
-        due_at = queue.next_due_at(self.sender.pk)
-        if due_at is None or due_at > now + timedelta(seconds=PATIENCE_SECONDS):
-            return None
-        return max(0.02, (due_at - now).total_seconds())
+        by = now + timedelta(seconds=PATIENCE_SECONDS)
+        due_at = queue.next_due_at(self.sender.pk, by=by, priority=self.priority)
+        return max(0.02, (due_at - now).total_seconds()) if due_at else None
 
     def _judged(self, message_ids: Sequence[UUID], now: datetime) -> list[Candidate]:
         """Return the candidates that may go on; settle the others."""
-        going, refused, held, settled = [], [], [], []
-        for candidate in gate.judge(message_ids, now=now):
+        candidates = gate.judge(message_ids, now=now)
+        going, refused, held = [], [], []
+        settled = list(set(message_ids) - {one.message_id for one in candidates})
+        for candidate in candidates:
             match candidate.verdict:
                 case None:
                     going.append(candidate)
@@ -134,9 +142,9 @@ class _Lane:
                 case _:
                     refused.append(outcomes.skipped(candidate, at=now))
         if held:
-            queue.hold(held)
+            queue.hold(held, owner=self.owner)
         if settled:
-            queue.drop(settled)
+            queue.drop(settled, owner=self.owner)
         self._write(refused, now)
         return going
 
@@ -171,7 +179,9 @@ class _Lane:
     def _send(self, candidates: list[Candidate], now: datetime) -> None:
         if not candidates:
             return
-        leaving = queue.mark_leaving([one.message_id for one in candidates], owner=self.owner)
+        leaving = queue.mark_leaving(
+            [one.message_id for one in candidates], owner=self.owner, now=self.clock()
+        )
         turned_away = [one for one in candidates if one.message_id not in leaving]
         self._give_back(turned_away, now + timedelta(milliseconds=200))
         self.flight.start(

@@ -125,17 +125,18 @@ def claim(
     return sorted(rows, key=lambda row: row.message_id)
 
 
-def mark_leaving(claimed: Sequence[UUID], *, owner: UUID) -> set[UUID]:
+def mark_leaving(claimed: Sequence[UUID], *, owner: UUID, now: datetime) -> set[UUID]:
     """Mark claimed rows as in flight, unless an opt-out of their person came or is coming.
 
     The consent locks of the persons, shared with other workers, keep an opt-out from committing
     between the last look at the consent and the mark; an opt-out that holds one just now turns
-    the row away. Returns the ids that may leave.
+    the row away. So do a campaign that was stopped, a message that was settled and a lease that
+    ran out since the gate looked. Returns the ids that may leave.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_LOCK, [list(claimed)])
         free = [message_id for message_id, is_free in cursor.fetchall() if is_free]
-        cursor.execute(_MARK, {"ids": free, "owner": owner})
+        cursor.execute(_MARK, {"ids": free, "owner": owner, "now": now})
         return {message_id for (message_id,) in cursor.fetchall()}
 
 
@@ -151,32 +152,46 @@ def release(message_ids: Sequence[UUID], *, owner: UUID, not_before: datetime) -
         )
 
 
-def hold(message_ids: Sequence[UUID]) -> None:
-    """Set rows of a paused campaign aside until it goes on, and end their lease."""
+def hold(message_ids: Sequence[UUID], *, owner: UUID) -> None:
+    """Set claimed rows of a paused campaign aside until it goes on, and end their lease."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE messaging_queueitem SET is_held = true, lease_until = NULL, "
-            "lease_owner = NULL, is_in_flight = false WHERE message_id = ANY(%s)",
-            [list(message_ids)],
+            "lease_owner = NULL WHERE message_id = ANY(%s) AND lease_owner = %s",
+            [list(message_ids), owner],
         )
 
 
-def drop(message_ids: Sequence[UUID]) -> None:
-    """Take rows out whose message was settled without them."""
+def drop(message_ids: Sequence[UUID], *, owner: UUID) -> None:
+    """Take claimed rows out whose message was settled without them, or is gone.
+
+    A message queued anew since the gate looked keeps its row, which is free when the lease ends.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
-            "DELETE FROM messaging_queueitem WHERE message_id = ANY(%s)", [list(message_ids)]
+            "DELETE FROM messaging_queueitem q WHERE message_id = ANY(%s) AND lease_owner = %s "
+            "AND NOT EXISTS (SELECT 1 FROM messaging_message m "
+            "WHERE m.id = q.message_id AND m.status = 'queued')",
+            [list(message_ids), owner],
         )
 
 
-def next_due_at(sender_id: UUID) -> datetime | None:
-    """Return when the earliest free row of a sender is due; None when none waits."""
+# What a claim would take if it were due: a row behind another of its contact is not awaited.
+_NEXT_DUE: Final = """
+SELECT min(q.not_before) FROM messaging_queueitem q
+WHERE q.sender_id = %(sender)s AND NOT q.is_held AND q.lease_until IS NULL
+  AND q.not_before <= %(by)s AND q.priority <= %(priority)s
+  AND NOT EXISTS (
+      SELECT 1 FROM messaging_queueitem earlier
+      WHERE earlier.sender_id = q.sender_id AND earlier.contact_id = q.contact_id
+        AND NOT earlier.is_held AND earlier.message_id < q.message_id)
+"""
+
+
+def next_due_at(sender_id: UUID, *, by: datetime, priority: int = CAMPAIGN) -> datetime | None:
+    """Return when the next claim would find a row; None when none would until `by`."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT min(not_before) FROM messaging_queueitem "
-            "WHERE sender_id = %s AND NOT is_held AND lease_until IS NULL",
-            [sender_id],
-        )
+        cursor.execute(_NEXT_DUE, {"sender": sender_id, "by": by, "priority": priority})
         found: datetime | None = cursor.fetchone()[0]
     return found
 
@@ -200,8 +215,11 @@ def _mark_sql() -> str:
         "JOIN messaging_contact c ON c.id = m.contact_id "
         "LEFT JOIN messaging_conversation t "
         "ON t.sender_id = m.sender_id AND t.contact_id = m.contact_id "
+        "LEFT JOIN messaging_campaign k ON k.id = m.campaign_id "
         f"{rule.joins} WHERE q.message_id = m.id AND m.id = ANY(%(ids)s) "
-        f"AND q.lease_owner = %(owner)s AND {rule.code} IS NULL RETURNING q.message_id"
+        "AND q.lease_owner = %(owner)s AND q.lease_until > %(now)s AND m.status = 'queued' "
+        "AND (k.status IN ('paused', 'cancelled')) IS NOT TRUE "
+        f"AND {rule.code} IS NULL RETURNING q.message_id"
     )
 
 

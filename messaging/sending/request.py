@@ -154,6 +154,8 @@ def cancel(message: Message, *, now: datetime, by: User | None = None) -> None:
             raise AlreadySent("The message has left already, or was settled.")
         QueueItem.objects.filter(message_id=message.pk).delete()
         held: Message = Message.objects.select_for_update().get(pk=message.pk)
+        if held.status not in {Message.Status.QUEUED, Message.Status.SCHEDULED}:
+            raise AlreadySent("The message was settled meanwhile.")
         before, held.status = held.status, Message.Status.CANCELLED
         held.save(update_fields=["status"])
         history.append(

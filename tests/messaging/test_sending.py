@@ -172,7 +172,7 @@ def test_a_worker_that_dies_while_sending_leaves_the_outcome_unknown(
     message = pump.ask(pump.person(READ[0]))
     owner = new_id()
     queue.claim(sender_id=pump.sender.pk, owner=owner, limit=10, now=timezone.now())
-    assert queue.mark_leaving([message.pk], owner=owner) == {message.pk}
+    assert queue.mark_leaving([message.pk], owner=owner, now=timezone.now()) == {message.pk}
     QueueItem.objects.update(lease_until=timezone.now() - timedelta(hours=1))
 
     counts = sweep.run(now=timezone.now())
@@ -356,6 +356,6 @@ def test_no_message_is_marked_as_leaving_while_its_person_opts_out(
 
 def _mark_and_close(message_id: UUID, owner: UUID, marked: list[set[UUID]]) -> None:
     try:
-        marked.append(queue.mark_leaving([message_id], owner=owner))
+        marked.append(queue.mark_leaving([message_id], owner=owner, now=timezone.now()))
     finally:
         connection.close()
