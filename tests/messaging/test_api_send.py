@@ -20,6 +20,7 @@ from messaging.media import uploads
 from messaging.messages.models import Message
 from messaging.senders import pauses
 from messaging.senders.models import Sender
+from messaging.sending.models import QueueItem
 from templates_mgmt.models import Template
 from tests.factories.accounts import MembershipFactory, UserFactory
 from tests.factories.cast import client_of
@@ -324,3 +325,17 @@ def test_media_is_sent_by_our_id_and_uploaded_once(client: APIClient, pump: Pump
     file.refresh_from_db()
     assert ids == {file.meta_media_id}
     assert error_of(image) == (400, "wrong_media_type", "image.id")
+
+
+def test_a_message_whose_request_is_under_way_is_shown_as_sending(
+    pump: Pump, client: APIClient
+) -> None:
+    message = pump.ask(pump.person("+34611000101"))
+    QueueItem.objects.filter(message_id=message.pk).update(is_in_flight=True)
+
+    listed = client.get("/api/whatsapp/messages?status=sending").json()["results"]
+    read = client.get(f"/api/whatsapp/messages/{message.pk}").json()
+    queued = client.get("/api/whatsapp/messages").json()["results"]
+
+    assert [row["id"] for row in listed] == [str(message.pk)]
+    assert {read["status"], listed[0]["status"], queued[0]["status"]} == {"sending"}

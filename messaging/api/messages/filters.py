@@ -17,6 +17,7 @@ from messaging.conversations.models import Conversation
 from messaging.messages.models import Message
 from messaging.messages.periods import first_id
 from messaging.senders.models import Sender
+from messaging.sending import leaving
 
 
 class MessageFilter(StrictFilterSet):
@@ -26,7 +27,7 @@ class MessageFilter(StrictFilterSet):
     """
 
     direction = filters.ChoiceFilter(choices=Message.Direction.choices)
-    status = filters.ChoiceFilter(choices=Message.Status.choices)
+    status = filters.ChoiceFilter(choices=Message.Status.choices, method="by_status")
     type = filters.CharFilter(max_length=24)
     sender = filters.CharFilter(field_name="sender__phone_number_id", max_length=32)
     to = filters.CharFilter(method="between", max_length=140)
@@ -45,6 +46,10 @@ class MessageFilter(StrictFilterSet):
         found: OrderedDict[str, Any] = super().get_filters()
         found["from"] = filters.CharFilter(method="between", max_length=140)
         return found
+
+    def by_status(self, rows: QuerySet[Any], _: str, value: str) -> QuerySet[Any]:
+        """Keep one status; what is under way is known to the queue alone."""
+        return leaving.only(rows) if value == "sending" else rows.filter(status=value)
 
     def between(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         """Keep messages to (or from) a person or a number of ours."""

@@ -146,7 +146,7 @@ class MessageOutput(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     direction = serializers.ChoiceField(Message.Direction.choices)
     type = serializers.CharField()
-    status = serializers.ChoiceField(Message.Status.choices)
+    status = serializers.SerializerMethodField()
     to = serializers.SerializerMethodField()
     sender = serializers.CharField(source="sender.phone_number_id", help_text="phone_number_id")
     template = serializers.SerializerMethodField()
@@ -174,6 +174,11 @@ class MessageOutput(serializers.Serializer[Any]):
             if name == "to":
                 fields["from"] = serializers.SerializerMethodField(method_name="get_origin")
         return fields
+
+    @extend_schema_field(serializers.ChoiceField(Message.Status.choices))
+    def get_status(self, message: Message) -> str:
+        """Return where the message stands; `sending` while its request is under way."""
+        return str(getattr(message, "shown_status", message.status))
 
     def get_to(self, message: Message) -> str:
         """Return where it goes."""

@@ -18,6 +18,7 @@ from messaging.api.asking import caller_of, valid
 from messaging.api.messages import filters, sending, serializers
 from messaging.messages import history, reading
 from messaging.messages.models import Message
+from messaging.sending import leaving
 from messaging.sending import request as requests
 
 EXAMPLES: Final = [
@@ -72,12 +73,13 @@ class Messages(ListModelMixin, ApiViewSet):
 
     def get_queryset(self) -> QuerySet[Message]:
         """Return the messages of the business."""
-        return reading.of_business()
+        return leaving.show(reading.of_business())
 
     @extend_schema(responses=serializers.MessageWithHistory)
     def retrieve(self, request: Request, pk: UUID) -> Response:
         """Return one message with its history."""
         message: Any = reading.get(pk)
+        message.shown_status = leaving.status_of(message)
         message.history = history.story(message)
         return Response(serializers.MessageWithHistory(message).data)
 
