@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import orjson
@@ -74,7 +74,11 @@ def story(message: Message) -> list[MessageEvent]:
     lines = [_line(message, first, MessageEvent.Source.REQUEST, message.created_at)]
     if message.sent_at and all(line.status != "sent" for line in stored):
         lines.append(_line(message, "sent", MessageEvent.Source.PUMP, message.sent_at))
-    return sorted([*lines, *stored], key=lambda line: line.occurred_at)
+    return sorted([*lines, *stored], key=lambda line: (line.occurred_at, _STEP.get(line.status, 0)))
+
+
+# Meta's times are whole seconds: what fell into one is told in the order it must have happened.
+_STEP: Final = {"sending": 1, "sent": 2, "delivered": 3, "read": 4, "played": 5}
 
 
 def _line(message: Message, status: str, source: MessageEvent.Source, at: datetime) -> MessageEvent:

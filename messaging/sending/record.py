@@ -38,6 +38,7 @@ def outcomes(found: Sequence[Outcome], *, claim: Claim, now: datetime) -> Counte
     found = sorted(found, key=lambda one: one.candidate.message_id)
     with transaction.atomic():
         written = _write_messages(found)
+        _catch_up([one for one in found if one.is_sent and not _is_in(written, one)])
         _write_queue(found, claim)
         _write_unknown(found, claim, now)
         history.append([_entry(one, claim) for one in found if not one.is_sent])
@@ -93,6 +94,29 @@ def _write_messages(found: Sequence[Outcome]) -> dict[UUID, str]:
             ],
         )
         return dict(cursor.fetchall())
+
+
+def _is_in(written: Mapping[UUID, str], one: Outcome) -> bool:
+    return one.candidate.message_id in written
+
+
+def _catch_up(overtaken: Sequence[Outcome]) -> None:
+    """Note the try on messages whose status came by webhook before the answer was written."""
+    if not overtaken:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE messaging_message m SET attempts = GREATEST(m.attempts, t.attempts), "
+            "sent_at = LEAST(m.sent_at, t.sent_at), wamid = COALESCE(m.wamid, t.wamid) "
+            "FROM unnest(%s::uuid[], %s::smallint[], %s::timestamptz[], %s::text[]) "
+            "AS t(id, attempts, sent_at, wamid) WHERE m.id = t.id",
+            [
+                [one.candidate.message_id for one in overtaken],
+                [one.attempts for one in overtaken],
+                [one.at for one in overtaken],
+                [one.wamid for one in overtaken],
+            ],
+        )
 
 
 def _write_queue(found: Sequence[Outcome], claim: Claim) -> None:
@@ -183,7 +207,7 @@ def _forget_unknown(message_ids: Sequence[UUID]) -> None:
 
 
 def _moved(one: Outcome, written: Mapping[UUID, str]) -> bool:
-    return one.status != "queued" and one.candidate.message_id in written
+    return one.status != "queued" and _is_in(written, one)
 
 
 def _change(one: Outcome, claim: Claim, written: Mapping[UUID, str]) -> StatusChange:

@@ -14,9 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts import tenancy
+from config.lib.ids import new_id
 from messaging.messages import history, status, tallies
 from messaging.messages.models import Message
 from messaging.messages.status import State, Update
+from messaging.meta.client import Accepted
+from messaging.sending import gate, outcomes, queue, record
 from messaging.sending.models import QueueItem, UnknownMessage
 from messaging.signals import MessageStatusesChanged, message_statuses_changed
 from tests.messaging.pump import Pump
@@ -185,3 +188,20 @@ def test_a_rolled_back_batch_leaves_no_trace(pump: Pump, message: Message) -> No
 
     assert len(applied.changes) == 1
     assert tallies.of(ID) == {}
+
+
+def test_a_status_that_overtakes_the_answer_leaves_the_try_counted(
+    pump: Pump, message: Message
+) -> None:
+    owner = new_id()
+    queue.claim(sender_id=pump.sender.pk, owner=owner, limit=1, now=timezone.now())
+    (candidate,) = gate.judge([message.pk], now=timezone.now())
+    status.apply_batch([update_of(message, "failed")], now=timezone.now())
+    answer = outcomes.accepted(candidate, Accepted(wamid="wamid.A"), at=NOON)
+
+    record.outcomes(
+        [answer], claim=record.Claim(sender=pump.sender, owner=owner), now=timezone.now()
+    )
+
+    stored = Message.across_businesses.get(pk=message.pk)
+    assert (stored.status, stored.attempts, stored.sent_at) == ("failed", 1, NOON)
