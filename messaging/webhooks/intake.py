@@ -7,6 +7,7 @@ Source: shared contract, section 4, "Delivery tracking".
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any
@@ -36,6 +37,8 @@ PATH = "/api/whatsapp/delivery/webhook"
 MAX_BODY_BYTES = 3 * 1024 * 1024
 # Bodies being read or stored at one time; more wait at Meta, which tries again.
 MAX_BYTES_IN_FLIGHT = 128 * 1024 * 1024
+# Meta sends its few kilobytes at once; who holds a connection longer is not Meta.
+READ_SECONDS = 20
 
 POSTS = Counter("switchboard_webhook_posts", "Webhook POSTs by outcome", ["outcome"])
 
@@ -125,17 +128,22 @@ class Intake:
         signed = headers.get(b"x-hub-signature-256", b"")
         announced = _announced_length(headers)
         _require_plausible(signed, announced)
-        room = MAX_BODY_BYTES if announced is None else announced
-        if self._bytes_in_flight + room > MAX_BYTES_IN_FLIGHT:
-            raise Unavailable("Too many events at one time.", retry_after_seconds=1)
-        self._bytes_in_flight += room
+        held = 0
+
+        def hold(size: int) -> None:
+            nonlocal held
+            if self._bytes_in_flight + size > MAX_BYTES_IN_FLIGHT:
+                raise Unavailable("Too many events at one time.", retry_after_seconds=1)
+            self._bytes_in_flight += size
+            held += size
+
         try:
-            body = await _read(receive, announced)
+            body = await _read_in_time(receive, announced, hold)
             if not signature.is_valid(settings.META_APP_SECRET, body, signed):
                 raise NotAllowed("The signature does not match.", code="bad_signature")
             await self._store.store(body)
         finally:
-            self._bytes_in_flight -= room
+            self._bytes_in_flight -= held
         self._wakeups.soon()
 
 
@@ -174,7 +182,18 @@ def _announced_length(headers: Mapping[bytes, bytes]) -> int | None:
     return int(given) if given.isdigit() and len(given) < 16 else None
 
 
-async def _read(receive: Receive, announced: int | None) -> bytes:
+async def _read_in_time(
+    receive: Receive, announced: int | None, hold: Callable[[int], None]
+) -> bytes:
+    """Return the body, each piece counted by `hold` as it comes: an announcement costs nothing."""
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            return await _read(receive, announced, hold)
+    except TimeoutError as error:
+        raise Truncated("The body did not arrive in time.") from error
+
+
+async def _read(receive: Receive, announced: int | None, hold: Callable[[int], None]) -> bytes:
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -185,6 +204,7 @@ async def _read(receive: Receive, announced: int | None) -> bytes:
         size += len(chunk)
         if size > MAX_BODY_BYTES:
             raise TooLarge(f"The body is larger than {MAX_BODY_BYTES} bytes.")
+        hold(len(chunk))
         chunks.append(chunk)
         if not event.get("more_body", False):
             break

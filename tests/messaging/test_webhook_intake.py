@@ -115,6 +115,24 @@ def test_a_body_of_three_megabytes_is_taken(server: WebServer) -> None:
     assert stored() == [body]
 
 
+def test_bodies_announced_and_never_sent_shut_nobody_out(server: WebServer) -> None:
+    signed = signature.sign(APP_SECRET, BODY)
+    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: {MAX_BODY_BYTES}\r\n"
+
+    async def post_among_the_silent() -> int:
+        silent = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(60)]
+        for _, writer in silent:
+            writer.write(f"{head}X-Hub-Signature-256: {signed}\r\n\r\n".encode())
+            await writer.drain()
+        await asyncio.sleep(0.5)
+        status, _, _ = await post(server, b"x" * (MAX_BODY_BYTES - 1))
+        for _, writer in silent:
+            writer.close()
+        return status
+
+    assert asyncio.run(post_among_the_silent()) == 200
+
+
 def test_a_larger_body_is_refused_by_its_announced_length(server: WebServer) -> None:
     async def announce_too_much() -> bytes:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
