@@ -16,7 +16,7 @@ from accounts import tenancy
 from accounts.models import WhatsAppAccount
 from config.lib.admin import Call, EmptyState, ReadOnlyAdmin, bulk, verb
 from config.lib.admin.asking import is_platform_admin
-from config.lib.admin.rendering import ago, badge, code, json_block, text_block
+from config.lib.admin.rendering import ago, badge, code, text_block
 from messaging.webhooks import deadletters
 from messaging.webhooks.models import DeadLetter
 
@@ -117,13 +117,12 @@ class DeadLetterAdmin(ReadOnlyAdmin[DeadLetter]):
         body = deadletters.body_of(row)
         if body is None:
             return code("The raw event was archived.")
-        if len(body) > _LARGEST_SHOWN:
-            return text_block(body[:_LARGEST_SHOWN].decode(errors="replace") + " …")
         try:
             event = json.loads(body)
-        except ValueError:
-            return text_block(body.decode(errors="replace"))
-        return json_block(event if row.business_id is None else _own_part(event))
+        except (ValueError, RecursionError):
+            return text_block(_shortened(body.decode(errors="replace")))
+        shown = event if row.business_id is None else _own_part(event)
+        return text_block(_shortened(json.dumps(shown, indent=2, ensure_ascii=False)))
 
     @verb("Replay", permission=_REPLAY, icon="replay", variant=ActionVariant.PRIMARY)
     def replay(self, call: Call) -> str:
@@ -167,6 +166,10 @@ def _own_part(event: Any) -> Any:
         if isinstance(entry, dict) and str(entry.get("id", "")) in own
     ]
     return event | {"entry": kept}
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LARGEST_SHOWN else f"{text[:_LARGEST_SHOWN]} …"
 
 
 def _plain(at: Any, now: Any) -> str:
