@@ -52,7 +52,7 @@ class TagFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Contact]) -> QuerySet[Contact]:
         """Narrow to the tag."""
         chosen = self.value()
-        if not chosen or not chosen.isdigit():
+        if not chosen or not chosen.isdecimal() or len(chosen) > 18:
             return queryset
         return queryset.filter(tag_entries__tag_id=int(chosen))
 

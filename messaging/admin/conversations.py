@@ -236,7 +236,7 @@ def _view(request: HttpRequest) -> str:
 
 
 def _term(request: HttpRequest) -> str:
-    return request.GET.get("q", "").strip()
+    return request.GET.get("q", "").replace("\x00", "").strip()
 
 
 def _page(request: HttpRequest) -> list[Conversation]:

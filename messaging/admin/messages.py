@@ -99,12 +99,12 @@ class ErrorFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Name the code that is chosen."""
         code = request.GET.get(self.parameter_name, "")
-        return [(code, describe(int(code)).title)] if code.isdigit() else []
+        return [(code, describe(int(code)).title)] if _is_code(code) else []
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Message]) -> QuerySet[Message]:
         """Narrow to the code."""
         code = self.value()
-        return queryset.filter(error_code=int(code)) if code and code.isdigit() else queryset
+        return queryset.filter(error_code=int(code)) if code and _is_code(code) else queryset
 
 
 @admin.register(Message)
@@ -252,6 +252,11 @@ class MessageAdmin(ReadOnlyAdmin[Message]):
         """Queue a message whose outcome is unknown."""
         reconcile.resend(call.obj, now=call.now, by=call.by.actor_name)
         return "The message is queued again."
+
+
+def _is_code(text: str) -> bool:
+    """Tell whether this can be a code of Meta's: a whole number the database holds."""
+    return text.isdecimal() and len(text) < 10
 
 
 def _narrowed(

@@ -334,3 +334,27 @@ def test_an_agent_cannot_try_again(cast: Cast, sign_in: Any) -> None:
 
     message.refresh_from_db()
     assert (answer.status_code, message.status) == (403, "failed")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "message/?error=%C2%B2",
+        "message/?error=" + 5000 * "9",
+        "message/?error=99999999999999999999",
+        "message/?period=%C2%B2",
+        "contact/?tag=%C2%B2",
+        "contact/?tag=" + 5000 * "9",
+        "conversation/?q=%00",
+        "conversation/list/?q=a%00b",
+    ],
+)
+def test_an_address_changed_by_hand_is_no_error_of_ours(
+    cast: Cast, sign_in: Callable[[User], Client], address: str
+) -> None:
+    with tenancy.scope(cast.business):
+        Tag.objects.create(business=cast.business, name="vip")
+
+    answer = sign_in(cast.alice).get(f"/admin/messaging/{address}")
+
+    assert answer.status_code == 200

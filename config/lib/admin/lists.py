@@ -164,11 +164,8 @@ class PeriodFilter(admin.SimpleListFilter):
 
     def days(self) -> int:
         """Return the period chosen, or the default."""
-        known = {days for days, _ in self.choices_in_days}
-        value = self.value()
-        return (
-            int(value) if value and value.isdigit() and int(value) in known else self.default_days
-        )
+        known = {str(days): days for days, _ in self.choices_in_days}
+        return known.get(self.value() or "", self.default_days)
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Leave out what is older."""
