@@ -14,12 +14,13 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.module_loading import import_string
 from django.views.decorators.http import require_POST
 
-from accounts import access, business_choice
+from accounts import access, business_choice, tokens
 from accounts.models import Business, User
 from config.lib.errors import NotAllowed, NotFound
 from config.navigation import can_open
@@ -74,6 +75,16 @@ class OperatorsSite(AdminSite):
         context["businesses"] = SimpleLazyObject(lambda: switchable(request))
         context["can_list_businesses"] = can_open(request, "accounts.business")
         return context
+
+    def password_change(  # type: ignore[override]  # Django answers a change by a redirect too
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Change one's own password; what signed in to the API with the old one is signed out."""
+        answer = super().password_change(request, extra_context)
+        user = request.user
+        if isinstance(answer, HttpResponseRedirect) and isinstance(user, User):
+            tokens.revoke_all(user, reason="password", now=timezone.now())
+        return answer
 
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -83,7 +83,8 @@ class BusinessAdmin(TenantAdmin[Business]):
 
     def holds(self, request: HttpRequest, what: str) -> bool:
         """Let a platform admin in even without a business: the first one is opened here."""
-        return is_platform_admin(request) or super().holds(request, what)
+        is_open = what in self.permissions and is_platform_admin(request)
+        return is_open or super().holds(request, what)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Business]:
         """Return all to a platform admin, else the business of the session."""

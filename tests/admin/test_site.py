@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts import tenancy
+from accounts import tenancy, tokens
 from accounts.models import Role
 from analytics import dashboard
 from messaging.sending.models import QueueItem
@@ -163,3 +163,34 @@ def test_a_page_that_is_refused_names_the_permission(cast: Cast, sign_in: SignIn
 
     assert answer.status_code == 403
     assert "api_keys.manage" in answer.content.decode()
+
+
+def test_a_letter_the_database_takes_for_another_is_no_way_around_the_lock(
+    cast: Cast, client: Client
+) -> None:
+    answer = client.post(LOGIN, {"username": "al\u0131ce@example.com", "password": PASSWORD})
+
+    assert answer.status_code == 200
+    assert "_auth_user_id" not in client.session
+
+
+def test_a_new_password_ends_the_tokens_of_the_old_one(cast: Cast, sign_in: SignIn) -> None:
+    pair = tokens.start_family(cast.alice, now=timezone.now())
+    new = "another long and strange sentence"
+    given = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
+
+    answer = sign_in(cast.alice).post("/admin/password_change/", given)
+
+    assert answer.status_code == 302
+    with pytest.raises(tokens.TokenRefused):
+        tokens.user_of(pair.access)
+    with pytest.raises(tokens.TokenRefused):
+        tokens.refresh(token=pair.refresh, now=timezone.now())
+
+
+def test_nobody_deletes_a_business_not_even_a_platform_admin(cast: Cast, sign_in: SignIn) -> None:
+    url = f"/admin/accounts/business/{cast.other_business.pk}/delete/"
+
+    answer = sign_in(cast.paula, cast.business).get(url)
+
+    assert answer.status_code == 403
