@@ -57,14 +57,18 @@ def only(user: User) -> Access:
 
 
 def of_session(user: User, session: SessionBase) -> Access | None:
-    """Return the access a session has: to the business chosen, else to the first by name.
+    """Return the access a session has: to the business chosen, else to the one joined first.
 
-    None when there is no business the user may act in.
+    Whoever adds a person to a business of theirs does not move them there. None when there is
+    no business the user may act in.
     """
     chosen = parse_id(str(session.get(SESSION_KEY, "")))
     choices = list_choices(user)
     business = choices.filter(pk=chosen).first() if chosen else None
-    business = business or choices.exclude(status=Business.Status.SUSPENDED).first()
+    if business is None:
+        first = ("name",) if user.is_platform_admin else ("memberships__pk",)
+        active = choices.exclude(status=Business.Status.SUSPENDED)
+        business = active.order_by(*first, "id").first()
     if business is None:
         return None
     access = Access(user, None, business, grants.effective(user, business))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from django.db import transaction
@@ -137,6 +138,7 @@ class Businesses(ListModelMixin, RetrieveModelMixin, ApiViewSet):
         changes = valid(serializers.BusinessPatch, request)
         wanted = changes.pop("status", None)
         caller = caller_of(request)
+        business_choice.require_active(replace(caller, business=business))
         if wanted is not None and not caller.allows("businesses.create"):
             raise NotAllowed("This needs the permission businesses.create.")
         with transaction.atomic():

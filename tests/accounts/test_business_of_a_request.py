@@ -89,6 +89,18 @@ def test_a_suspended_business_refuses_members_and_keys(cast: Cast) -> None:
     assert client_of(cast.paula, cast.business).get(KEYS).status_code == 200
 
 
+def test_a_suspended_business_keeps_its_settings(cast: Cast) -> None:
+    businesses.suspend(business=cast.business, by=None)
+    url = f"/api/businesses/{cast.business.pk}"
+
+    refused = client_of(cast.alice).patch(url, {"name": "Another name"})
+    named = client_of(cast.alice, cast.business).patch(url, {"name": "Another name"})
+
+    assert refused.status_code == named.status_code == 403
+    assert refused.json()["errors"][0]["code"] == "business_suspended"
+    assert client_of(cast.paula).patch(url, {"name": "Another name"}).status_code == 200
+
+
 def test_tenant_rows_cannot_be_read_outside_a_scope(cast: Cast) -> None:
     with pytest.raises(tenancy.NoBusinessInScope):
         ApiKey.objects.count()
@@ -107,6 +119,13 @@ def test_a_page_acts_in_the_business_of_the_session(cast: Cast) -> None:
     assert seen_by(request) == cast.business.pk
     business_choice.switch(request, business_id=str(cast.other_business.pk))
     assert seen_by(request) == cast.other_business.pk
+
+
+def test_being_added_elsewhere_moves_nobody(cast: Cast) -> None:
+    intruder = businesses.open_(name="  0 First by name")
+    MembershipFactory.create(business=intruder, user=cast.alice, role=Role.OWNER)
+
+    assert seen_by(page_of(cast)) == cast.business.pk
 
 
 def test_a_session_cannot_switch_to_a_foreign_business(cast: Cast) -> None:
