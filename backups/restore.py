@@ -11,8 +11,10 @@ from typing import Final
 from uuid import UUID
 
 from psycopg import sql
+from psycopg.errors import InsufficientPrivilege
 
 from backups import postgres
+from backups.errors import BackupFailed
 from config.lib import ids
 
 PREFIX: Final = "switchboard_scratch_"
@@ -84,4 +86,10 @@ def _is_old(name: str, now: datetime) -> bool:
 
 def _execute(statement: str, name: str) -> None:
     with postgres.connect(autocommit=True) as connection:
-        connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
+        try:
+            connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
+        except InsufficientPrivilege as error:
+            raise BackupFailed(
+                "The check needs a database of its own: DATABASE_OWNER_URL must name a role that "
+                "may create one (CREATEDB)."
+            ) from error

@@ -55,19 +55,25 @@ def perform(backup: Backup, *, clock: Clock) -> None:
 
 
 def check(backup: Backup, *, now: datetime) -> Report:
-    """Fetch a stored backup, restore it and compare; the row keeps the findings."""
-    restore.drop_left_behind(now=now)
-    place, name = _split(backup.location)
-    with tempfile.TemporaryFile() as file:
-        try:
-            store.fetch(store.at(place), name, file)
-        except BackupFailed as error:
-            report = Report([Finding(error.code, error.detail)])
-        else:
-            expected = Expected(backup.size, backup.sha256)
-            report = verify.check(file, key=seal.configured_key(), expected=expected)
+    """Fetch a stored backup, restore it and compare; the row keeps the findings.
+
+    A check that cannot be made is a finding too.
+    """
+    try:
+        restore.drop_left_behind(now=now)
+        report = _check(backup)
+    except BackupFailed as error:
+        report = Report([Finding(error.code, error.detail)])
     _note(backup, report, now=now)
     return report
+
+
+def _check(backup: Backup) -> Report:
+    place, name = _split(backup.location)
+    with tempfile.TemporaryFile() as file:
+        store.fetch(store.at(place), name, file)
+        expected = Expected(backup.size, backup.sha256)
+        return verify.check(file, key=seal.configured_key(), expected=expected)
 
 
 def tidy(*, now: datetime) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -335,3 +336,15 @@ def test_the_checksum_of_a_table_sees_every_change(transactional_db: None) -> No
 
     assert before["rows"] == after["rows"] == 1
     assert before["checksum"] != after["checksum"]
+
+
+def test_a_check_that_cannot_be_made_is_a_finding_and_leaves_the_backup_unverified(
+    backup: Backup, settings: Settings
+) -> None:
+    settings.DATABASE_OWNER_URL = os.environ["DATABASE_URL"]
+
+    (finding,) = check(backup)
+
+    backup.refresh_from_db()
+    assert "CREATEDB" in finding
+    assert backup.verified_at is None

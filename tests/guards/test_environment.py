@@ -16,6 +16,7 @@ READS = re.compile(
 COMPOSE_READS = re.compile(r"(?<!\$)\$\{([A-Z][A-Z0-9_]+)")
 LISTED = re.compile(r"^(?:# )?([A-Z][A-Z0-9_]+)=", re.MULTILINE)
 WORKERS = (processes.WORKER, processes.PUMP)
+BACKUP = "backup"
 OF_THE_SYSTEM = {"PATH", "DJANGO_SETTINGS_MODULE", "PYTEST_XDIST_WORKER"}
 
 
@@ -57,8 +58,11 @@ def test_no_name_is_listed_twice() -> None:
 def test_every_queue_has_a_worker_in_development_and_in_compose() -> None:
     commands = processes.commands(port=1, sandbox_port=2)
     served = {name: queues_of(commands[name]) for name in WORKERS}
-    composed = {name: queues_of(compose()["services"][name]["command"]) for name in WORKERS}
+    services = compose()["services"]
+    composed = {name: queues_of(services[name]["command"]) for name in (*WORKERS, BACKUP)}
 
+    # In a container the backups have a process of their own, the only one that knows the owner.
+    composed[processes.PUMP] |= composed.pop(BACKUP)
     assert served == composed
     assert set().union(*served.values()) == set(QUEUES)
     assert settings.CELERY_TASK_DEFAULT_QUEUE in QUEUES
@@ -69,14 +73,14 @@ def test_compose_runs_every_process_but_the_sandbox() -> None:
         name for name, one in compose()["services"].items() if one.get("image") == "switchboard"
     }
 
-    assert ours == {*processes.NAMES, "migrate"} - {processes.SANDBOX}
+    assert ours == {*processes.NAMES, BACKUP, "migrate"} - {processes.SANDBOX}
 
 
-def test_only_the_migration_knows_the_owner() -> None:
+def test_only_the_migration_and_the_backup_know_the_owner() -> None:
     services = compose()["services"]
 
     knowing = {
         name for name, one in services.items() if "DATABASE_OWNER_URL" in one.get("environment", {})
     }
 
-    assert knowing == {"migrate"}
+    assert knowing == {"migrate", BACKUP}
