@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from tempfile import TemporaryFile
 from typing import Any, Final
 
@@ -43,6 +44,7 @@ _REASONS: Final = {
     "just_now": "Turned away a moment ago; the reason is being looked up.",
 }
 _FAILURES: Final = 2000
+_CLOCK_SKEW: Final = timedelta(minutes=10)
 _XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -111,8 +113,12 @@ def progress_facts(found: Progress) -> dict[str, Any]:
 
 def failures(campaign: Campaign) -> list[Reason]:
     """Return the newest failures by reason, at most two thousand of them."""
+    if campaign.launched_at is None:
+        return []
+    # Meta tells its own time, in whole seconds.
+    earliest = campaign.launched_at - _CLOCK_SKEW
     rows = Message.objects.filter(
-        campaign=campaign, failed_at__gte=campaign.launched_at, status="failed"
+        campaign=campaign, failed_at__gte=earliest, status="failed"
     ).order_by("-failed_at")
     facts = rows.values_list("error_code", "error_reason", "error_title")[:_FAILURES]
     found = Counter((code, word or title) for code, word, title in facts)
