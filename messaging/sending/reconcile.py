@@ -4,6 +4,8 @@ Meta has no idempotency key, so an unanswered request is never repeated blindly.
 names the message settles it (`messages.status`). One that stays silent while statuses of later
 messages of its sender have come in for longer than the business's window was not accepted: it is
 queued again, once, if the business wants that for its category, else a person decides.
+
+Whoever settles a message locks it first and its row among the unknown ones after it.
 """
 
 from __future__ import annotations
@@ -36,9 +38,9 @@ def run(*, now: datetime) -> dict[str, int]:
     """Look at every business's silent messages once; return counts."""
     resent = undecided = 0
     for business in _businesses():
-        with tenancy.scope(business), transaction.atomic():
-            for row in list(_silent(business, now)):
-                if _resend(row, business, now):
+        with tenancy.scope(business):
+            for message_id in _silent(business, now):
+                if _resend(message_id, business, now):
                     resent += 1
                 else:
                     undecided += 1
@@ -48,13 +50,11 @@ def run(*, now: datetime) -> dict[str, int]:
 def resend(message: Message, *, now: datetime, by: object = "") -> None:
     """Queue an unknown message again because a person asked for it. Raises `NotUnknown`."""
     with transaction.atomic():
-        row = UnknownMessage.objects.select_for_update().filter(message_id=message.pk).first()
         held: Message = Message.objects.select_for_update().get(pk=message.pk)
         if held.status != Message.Status.UNKNOWN:
             raise NotUnknown("The message has an outcome already.")
+        UnknownMessage.objects.filter(pk=held.pk).delete()
         _queue_again(held, now=now, source="operator", detail=str(by))
-        if row is not None:
-            row.delete()
 
 
 def _businesses() -> Iterator[Business]:
@@ -63,27 +63,29 @@ def _businesses() -> Iterator[Business]:
     yield from Business.objects.filter(pk__in=list(ids))
 
 
-def _silent(business: Business, now: datetime) -> list[UnknownMessage]:
+def _silent(business: Business, now: datetime) -> list[UUID]:
     """Return messages that would have had a status by now, had Meta taken them."""
     window = timedelta(seconds=business.reconcile_after_seconds)
     return list(
-        UnknownMessage.objects.select_for_update(of=("self",), skip_locked=True)
-        .filter(
+        UnknownMessage.objects.filter(
             Q(sender__activity__last_status_message_id__gt=F("message_id")),
             business_id=business.pk,
             needs_decision=False,
             since__lt=now - window,
             sender__activity__last_status_at__gt=F("since") + window,
         )
-        .order_by("message_id")[:BATCH]
+        .order_by("message_id")
+        .values_list("message_id", flat=True)[:BATCH]
     )
 
 
-def _resend(row: UnknownMessage, business: Business, now: datetime) -> bool:
+@transaction.atomic
+def _resend(message_id: UUID, business: Business, now: datetime) -> bool:
     """Queue the message again if the business wants that; else leave it to a person."""
     message: Message | None = (
-        Message.objects.select_for_update().filter(pk=row.message_id, status="unknown").first()
+        Message.objects.select_for_update().filter(pk=message_id, status="unknown").first()
     )
+    row = UnknownMessage.objects.filter(pk=message_id)
     if message is None:
         row.delete()
         return False
@@ -92,12 +94,11 @@ def _resend(row: UnknownMessage, business: Business, now: datetime) -> bool:
         if message.category == "marketing"
         else business.resend_unknown_utility
     )
-    if not is_wanted or _was_resent(row.message_id):
-        row.needs_decision = True
-        row.save(update_fields=["needs_decision"])
+    if not is_wanted or _was_resent(message_id):
+        row.update(needs_decision=True)
         return False
-    _queue_again(message, now=now, source="sweep", detail="Not accepted by Meta; queued once more.")
     row.delete()
+    _queue_again(message, now=now, source="sweep", detail="Not accepted by Meta; queued once more.")
     return True
 
 
