@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
@@ -84,8 +85,19 @@ def _is_deadlock(error: Exception) -> bool:
 
 def _failed(event: Event, error: Exception) -> Outcome:
     logger.exception("webhook_event_failed", event_id=str(event.id), attempts=event.attempts)
-    problem = Problem(Reason.ERROR, type(error).__name__, batch.find_owner(event), may_pass=True)
+    problem = Problem(Reason.ERROR, type(error).__name__, _owner(event), may_pass=True)
     return Outcome(event, [problem])
+
+
+def _owner(event: Event) -> UUID | None:
+    """Return whose event it is; nobody's when reading it is what fails."""
+    try:
+        with transaction.atomic():
+            return batch.find_owner(event)
+    except Exception:
+        if connection.connection is None or connection.connection.closed:
+            raise
+        return None
 
 
 def _counts(outcomes: Sequence[Outcome]) -> Counts:
