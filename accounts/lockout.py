@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
+from ipaddress import ip_address
 from math import ceil
 
 from axes.helpers import get_cool_off
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -16,6 +19,19 @@ def username(request: HttpRequest, credentials: Mapping[str, str] | None = None)
     """Return the e-mail in lower case: another spelling is no further attempt."""
     given = (credentials or {}).get("username") or request.POST.get("username", "")
     return str(given).strip().lower()
+
+
+def address(request: HttpRequest) -> str:
+    """Return the client's address: behind proxies we trust, the one the outermost of them saw.
+
+    The same rule as the throttles of the API; what a client writes itself stands further left.
+    """
+    proxies = int(settings.REST_FRAMEWORK["NUM_PROXIES"] or 0)
+    seen = request.headers.get("X-Forwarded-For", "").split(",")
+    if proxies:
+        with suppress(ValueError):
+            return str(ip_address(seen[-min(proxies, len(seen))].strip()))
+    return str(request.META.get("REMOTE_ADDR", ""))
 
 
 def respond(request: HttpRequest, *_: object) -> HttpResponse:

@@ -92,6 +92,19 @@ def test_a_lock_is_for_one_person_and_one_address(cast: Cast) -> None:
     assert sign_in(REMOTE_ADDR="192.0.2.7").status_code == 200
 
 
+def test_behind_a_proxy_the_address_is_the_one_the_proxy_saw(cast: Cast, settings: Any) -> None:
+    settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "NUM_PROXIES": 1}
+    for _ in range(6):
+        sign_in(password="wrong", HTTP_X_FORWARDED_FOR="192.0.2.66")
+
+    forged = sign_in(HTTP_X_FORWARDED_FOR="10.1.2.3, 192.0.2.66")
+    elsewhere = sign_in(HTTP_X_FORWARDED_FOR="192.0.2.7")
+
+    assert forged.status_code == 429
+    assert elsewhere.status_code == 200
+    assert sign_in(password="wrong", HTTP_X_FORWARDED_FOR="nonsense").status_code == 401
+
+
 def test_wrong_passwords_in_the_admin_count_too(cast: Cast) -> None:
     form = {"username": "alice@example.com", "password": "wrong"}
     pages = [Client().post("/admin/login/", form) for _ in range(5)]
