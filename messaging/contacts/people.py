@@ -14,10 +14,10 @@ A person who gets another address keeps what they said about consent (`_carry_co
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 from uuid import UUID
 
 import orjson
@@ -39,6 +39,7 @@ __all__ = [
     "Person",
     "change_bsuid",
     "change_number",
+    "complete",
     "country_of",
     "find",
     "find_or_create",
@@ -46,6 +47,7 @@ __all__ = [
     "resolve_many",
 ]
 
+T = TypeVar("T")
 _TRIES: Final = 5
 _BATCH: Final = 500
 
@@ -107,16 +109,29 @@ def resolve_many(people: Sequence[Person], *, now: datetime) -> list[UUID]:
     ones an insert that ignores conflicts and a second look. Raises `MissingAddress`.
     """
     facts = [_Fact.of(person) for person in people]
-    if not facts:
-        return []
+    return _in_spite_of_others(lambda: _resolve(facts, now)) if facts else []
+
+
+def complete(people: Sequence[Person], *, now: datetime) -> None:
+    """Take over what is new about people who are known by one of their addresses; make nobody.
+
+    As safe against other workers as `resolve_many`. Raises `MissingAddress`.
+    """
+    facts = [_Fact.of(person) for person in people]
+    if facts:
+        _in_spite_of_others(lambda: _complete(facts, now))
+
+
+def _in_spite_of_others(work: Callable[[], T]) -> T:
+    """Do the work again when another worker wrote one of its addresses: the next look sees it."""
     for _ in range(_TRIES - 1):
         try:
             with transaction.atomic():
-                return _resolve(facts, now)
+                return work()
         except IntegrityError:
-            continue  # another worker wrote one of these addresses; the next look sees it
+            continue
     with transaction.atomic():
-        return _resolve(facts, now)
+        return work()
 
 
 def change_number(
@@ -298,6 +313,18 @@ def _resolve(facts: Sequence[_Fact], now: datetime) -> list[UUID]:
     book.put(_insert_missing(book, news, now))
     if all(book.is_known(fact) for fact in news):
         return [_id_of(book, fact) for fact in facts]
+    return _settle(facts, now)
+
+
+def _complete(facts: Sequence[_Fact], now: datetime) -> None:
+    book = _Book(now)
+    book.put(_known(facts))
+    news = [fact for fact in facts if any(book.matches(fact)) and not book.is_known(fact)]
+    if news:
+        _settle(news, now)
+
+
+def _settle(facts: Sequence[_Fact], now: datetime) -> list[UUID]:
     book = _Book(now)
     book.put(_known(facts, lock=True))
     ids = [book.settle(fact) for fact in facts]

@@ -1,11 +1,16 @@
 """Bring every fact of a batch to its place, in an order all workers share.
 
-    by business: identities > messages (opt-outs first) > preferences > holders > people of the app
+    people of statuses
+    by business: identities > preferences > messages (opt-outs first) > holders > people of the app
                  > templates > numbers > accounts
     then, of all businesses at once: statuses > activity of the numbers
 
-Identities come first so that late events find who they are about; statuses last so that an echo
-is there before what became of it. Each kind is idempotent by its own key.
+Identities come before messages so that late events find who they are about; statuses last so that
+an echo is there before what became of it. Each kind is idempotent by its own key.
+
+People come before counters. An opt-out holds the rows of people while it lets messages land, and
+they land only when the pump can write the counters, which are held from the first status on:
+whoever holds counters must not wait for people.
 """
 
 from __future__ import annotations
@@ -38,10 +43,11 @@ _LONGEST_LABEL = 60
 def apply(events: Sequence[Event], *, now: datetime) -> list[Outcome]:
     """Apply events inside the caller's transaction; say for each what could not be applied."""
     batch = batches.read(events)
+    routed = [item for items in batch.by_business.values() for item in items]
+    statuses.apply_people(_of(routed, facts.StatusUpdate), now=now)
     for business_id in sorted(batch.by_business):
         with tenancy.scope(business_id):
             _apply_business(batch.by_business[business_id], now=now)
-    routed = [item for items in batch.by_business.values() for item in items]
     statuses.apply(_of(routed, facts.StatusUpdate), now=now)
     statuses.note_activity(routed)
     _count([*routed, *batch.others])
@@ -51,8 +57,8 @@ def apply(events: Sequence[Event], *, now: datetime) -> list[Outcome]:
 def _apply_business(items: Sequence[Item], *, now: datetime) -> None:
     for item in sorted(_of(items, facts.IdentityChange), key=lambda item: item.at):
         people.change(item, now=now)
-    inbound.apply(_of(items, facts.InboundMessage, facts.Echo, facts.HistoryChunk), now=now)
     state.apply_preferences(_of(items, facts.UserPreference), now=now)
+    inbound.apply(_of(items, facts.InboundMessage, facts.Echo, facts.HistoryChunk), now=now)
     state.apply_holders(_of(items, facts.Handover, facts.InboundMessage, facts.Echo), now=now)
     state.apply_app_contacts(_of(items, facts.AppStateSync), now=now)
     state.apply_templates(_of(items, facts.TemplateEvent))

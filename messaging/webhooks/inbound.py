@@ -15,13 +15,14 @@ from uuid import UUID
 import structlog
 from django.db import connection, transaction
 
-from compliance import optout
+from accounts import tenancy
+from compliance import consent, optout
 from config.lib.errors import ProjectError
 from messaging.contacts.models import Contact
 from messaging.conversations import threads, window
 from messaging.meta import facts
 from messaging.senders.models import Sender
-from messaging.sending import request
+from messaging.sending import fence, request
 from messaging.signals import InboundReceived, inbound_received
 from messaging.webhooks import files, people, rows
 from messaging.webhooks.batch import Item
@@ -196,13 +197,18 @@ def _hear_optouts(arrived: Iterable[Arrived], *, now: datetime) -> list[Reply]:
     if not spoken:
         return []
     own_words = optout.list_business_words()
+    meant = [(one, text) for one in spoken if (text := _words(one.fact, own_words)) is not None]
+    _let_land(
+        [
+            one
+            for one, text in meant
+            if optout.classify(text, business_words=own_words) == optout.STOP
+        ]
+    )
     replies = []
-    for one in sorted(spoken, key=lambda one: (one.contact.pk, one.row.at, one.row.id)):
-        text = _words(one.fact, own_words)
-        if text is None:
-            continue
+    for one, text in sorted(meant, key=lambda pair: _order(pair[0])):
         reply = optout.apply(
-            addresses=sorted({*one.contact.address_keys, *one.row.seen.keys}),
+            addresses=_addresses(one),
             text=text,
             language=one.contact.language,
             occurred_at=one.row.at,
@@ -213,6 +219,22 @@ def _hear_optouts(arrived: Iterable[Arrived], *, now: datetime) -> list[Reply]:
         if reply and not (one.fact and one.fact.standby):
             replies.append((one.row.sender, one.contact, reply.text))
     return replies
+
+
+def _order(one: Arrived) -> tuple[UUID, datetime, UUID]:
+    return one.contact.pk, one.row.at, one.row.id
+
+
+def _addresses(one: Arrived) -> list[str]:
+    return sorted({*one.contact.address_keys, *one.row.seen.keys})
+
+
+def _let_land(stopping: Sequence[Arrived]) -> None:
+    """Wait once for what is under way to all of them, rather than for one after the other."""
+    addresses = sorted({key for one in stopping for key in _addresses(one)})
+    if addresses:
+        consent.lock(addresses)
+        fence.let_land(tenancy.current_id(), addresses)
 
 
 def _words(fact: facts.InboundMessage | None, own_words: dict[str, str]) -> str | None:

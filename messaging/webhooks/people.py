@@ -57,12 +57,16 @@ def contact_ids(everyone: Sequence[Seen], *, now: datetime) -> list[UUID]:
 
     Every person must have an address.
     """
+    return people.resolve_many(_persons_now(everyone), now=now)
+
+
+def _persons_now(everyone: Sequence[Seen]) -> list[Person]:
+    """Name each person by the addresses they have by now."""
     former = _find_former(everyone)
     moved = {id(one): contact for one in everyone if (contact := _moved(one, former))}
-    persons = [
+    return [
         _as_now(one.person, moved[id(one)]) if id(one) in moved else one.person for one in everyone
     ]
-    return people.resolve_many(persons, now=now)
 
 
 def find_contacts_of(one: Seen) -> list[Contact]:
@@ -98,10 +102,10 @@ def change(item: Item, *, now: datetime) -> None:
 
 
 def learn(pairs: Sequence[Seen], *, now: datetime) -> None:
-    """Take over addresses Meta named together, of people we wrote to."""
-    complete = {one.person: one for one in pairs if one.person.bsuid and one.person.number}
-    if complete:
-        contact_ids(list(complete.values()), now=now)
+    """Take over addresses Meta named together, of people we know; make nobody."""
+    whole = {one.person: one for one in pairs if one.person.bsuid and one.person.number}
+    if whole:
+        people.complete(_persons_now(list(whole.values())), now=now)
 
 
 def find_contacts(ids: Sequence[UUID]) -> dict[UUID, Contact]:

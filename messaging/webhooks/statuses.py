@@ -18,7 +18,6 @@ from compliance.models import ConsentEvent
 from messaging.contacts.models import Contact
 from messaging.messages import status
 from messaging.meta import errors, facts
-from messaging.signals import StatusChange
 from messaging.webhooks import people
 from messaging.webhooks.batch import Item
 from messaging.webhooks.claims import Reason
@@ -43,6 +42,22 @@ ON CONFLICT (sender_id) DO UPDATE SET
 """
 
 
+def apply_people(items: Sequence[Item], *, now: datetime) -> None:
+    """Remember what statuses tell about people, and hold those who will be marked unreachable."""
+    by_business: dict[UUID, list[Item]] = defaultdict(list)
+    for item in items:
+        if item.business_id and status.is_known(item.fact.status):
+            by_business[item.business_id].append(item)
+    for business_id, group in sorted(by_business.items()):
+        with tenancy.scope(business_id):
+            named = [one for one in group if one.fact.recipient_bsuid and one.fact.recipient_phone]
+            people.learn([_seen(item) for item in named], now=now)
+            for item in group:
+                if _STOPPED_MARKETING in _codes(item):
+                    _stop_marketing(item, now=now)
+    _hold_recipients([item.fact for item in items if _UNDELIVERABLE in _codes(item)])
+
+
 def apply(items: Sequence[Item], *, now: datetime) -> int:
     """Apply every status to its message; return how many messages moved.
 
@@ -55,15 +70,13 @@ def apply(items: Sequence[Item], *, now: datetime) -> int:
     updates = [_update(item) for item in known]
     done = status.apply_batch(updates, now=now)
     unmatched = set(done.unmatched)
-    matched = []
     for item, update in zip(known, updates, strict=True):
         if update in unmatched:
             item.fail(
                 Reason.UNKNOWN_MESSAGE, "No message of this number has this id.", may_pass=True
             )
-        else:
-            matched.append(item)
-    _about_people(known, matched, done.changes, now=now)
+    failed = [one for one in done.changes if one.error_code == _UNDELIVERABLE]
+    _cannot_be_reached([one.message_id for one in failed])
     return len(done.changes)
 
 
@@ -154,27 +167,23 @@ def _message_id(callback_data: str) -> UUID | None:
         return None
 
 
-def _about_people(
-    known: Sequence[Item],
-    matched: Sequence[Item],
-    changes: Iterable[StatusChange],
-    *,
-    now: datetime,
-) -> None:
-    """Remember what statuses tell about people: their ids, and that they cannot be reached."""
-    by_business: dict[UUID, list[Item]] = defaultdict(list)
-    for item in matched:
-        if item.fact.recipient_bsuid and item.fact.recipient_phone and item.business_id:
-            by_business[item.business_id].append(item)
-    for business_id, items in sorted(by_business.items()):
-        with tenancy.scope(business_id):
-            people.learn([_seen(item) for item in items], now=now)
-    for item in known:
-        if _STOPPED_MARKETING in _codes(item) and item.business_id:
-            with tenancy.scope(item.business_id):
-                _stop_marketing(item, now=now)
-    failed = [one for one in changes if one.error_code == _UNDELIVERABLE]
-    _cannot_be_reached([one.message_id for one in failed])
+def _hold_recipients(updates: Sequence[facts.StatusUpdate]) -> None:
+    """Lock the people these updates are about, in order."""
+    if not updates:
+        return
+    ids = [_message_id(one.callback_data) for one in updates]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM messaging_contact WHERE id IN ("
+            "  SELECT contact_id FROM messaging_message WHERE id = ANY(%s)"
+            "  UNION SELECT contact_id FROM messaging_message"
+            "  WHERE wamid = ANY(%s) AND direction = 'outbound') "
+            "ORDER BY id FOR NO KEY UPDATE",
+            [
+                [id_ for id_ in ids if id_],
+                [one.wamid for one, id_ in zip(updates, ids, strict=True) if not id_],
+            ],
+        )
 
 
 def _codes(item: Item) -> set[int | None]:
