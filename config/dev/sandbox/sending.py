@@ -63,7 +63,7 @@ def receive(sandbox: Sandbox, phone: Phone, payload: Json, raw: bytes) -> bytes:
     content.check_envelope(payload)
     message = Message(phone=phone, to=payload.get("to"), recipient=payload.get("recipient"))
     _address(phone, message)
-    known = sandbox.customers.find(message.address)
+    known = sandbox.customers.find(message.address) or sandbox.customers.find(message.user_id)
     if known is not None:
         message.user_id = known.user_id or message.user_id
     kind = str(payload.get("type", "text"))
@@ -117,7 +117,8 @@ def _check_window(sandbox: Sandbox, message: Message) -> None:
     rule = sandbox.faults.window
     if sandbox.options.sink or rule == "off":
         return
-    if not sandbox.customers.window_open(message.address, message.phone.id):
+    addresses = (message.wa_id, message.user_id)
+    if not any(sandbox.customers.window_open(one, message.phone.id) for one in addresses):
         if rule == "sync":
             raise MetaError(131047)
         message.window_closed = True
