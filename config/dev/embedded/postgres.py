@@ -59,10 +59,11 @@ SETTINGS = {
 
 
 class Postgres:
-    """The PostgreSQL server of one data directory."""
+    """The PostgreSQL server of one data directory; `settings` may be changed before it starts."""
 
     def __init__(self, data_dir: Path | None = None) -> None:
         self.host = Host(data_dir)
+        self.settings = dict(SETTINGS)
 
     @property
     def cluster(self) -> Path:
@@ -187,7 +188,7 @@ class Postgres:
         facts = self.host.remembered(NAME)
         facts["port"] = choose_port(facts["port"])
         self.host.remember(NAME, facts)
-        options = [f"--{name}={value}" for name, value in SETTINGS.items()]
+        options = [f"--{name}={value}" for name, value in self.settings.items()]
         command = [str(programs / "postgres"), "-D", str(self.cluster), f"--port={facts['port']}"]
         process = self.host.spawn([*command, *options], cwd=self.cluster, log=self.log)
         came_up = wait_until(
