@@ -1,7 +1,8 @@
 """What a journey needs in the database of its own stack: `python -m tests.journeys.scene`.
 
-`open` writes a business with an audience and launches a campaign; `state` prints what became of
-its messages, as JSON. A program of its own, because the journey's servers come and go.
+`open` gives the demo business an audience and launches a campaign; `nudge` sends one message more;
+`state` tells what became of the campaign's messages, `optouts` when people's opt-outs were
+committed, as JSON. A program of its own, because the journey's servers come and go.
 """
 
 from __future__ import annotations
@@ -10,45 +11,63 @@ import json
 import os
 import sys
 from argparse import ArgumentParser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import django
 
 PAGE = 2000
+PORTFOLIO = "734567890000033"  # of the demo account: config/dev/sandbox/seed.json
 # Shorter than an operator may choose, so that a journey need not wait a minute.
 RECONCILE_SECONDS = 10
 
 
-def open_scene(*, people: int, per_second: int, category: str) -> dict[str, Any]:
-    """Write the business and launch; return the ids a journey asks about."""
+def open_scene(*, people: int, per_second: int) -> dict[str, Any]:
+    """Write people with phone and user id, launch a campaign to them; return all their ids."""
     from django.utils import timezone
 
     from accounts import tenancy
-    from accounts.models import Business
     from messaging.campaigns import run
-    from messaging.senders.models import Sender
-    from tests.messaging.pump import make_pump
 
-    pump = make_pump()
+    pump = _pump()
+    _make_fast(pump, per_second)
+    with tenancy.scope(pump.business):
+        written = _write_people(pump.business.pk, people)
+        now = timezone.now()
+        plan = run.Plan(
+            name="Journey", sender=pump.sender, template=pump.template, audience={"all": True}
+        )
+        campaign = run.create(plan, by=run.SYSTEM, now=now)
+        run.launch(campaign, by=run.SYSTEM, now=now)
+    return {"business": str(pump.business.pk), "campaign": str(campaign.pk), "people": written}
+
+
+def _pump() -> Any:
+    """Return the demo business's first number with a template that asks for no variables."""
+    from accounts.models import Business
+    from config.dev.demo_business import NAME
+    from messaging.senders.models import Sender
+    from templates_mgmt.models import Template
+    from tests.messaging.pump import PHONE_NUMBER_ID, TEMPLATE, Pump
+
+    business = Business.objects.get(name=NAME)
+    sender = Sender.across_businesses.select_related("account").get(
+        business=business, phone_number_id=PHONE_NUMBER_ID
+    )
+    return Pump(business, sender, Template.across_businesses.get(business=business, name=TEMPLATE))
+
+
+def _make_fast(pump: Any, per_second: int) -> None:
+    from accounts.models import Business
+    from messaging.senders.models import Sender
+
     Business.objects.filter(pk=pump.business.pk).update(reconcile_after_seconds=RECONCILE_SECONDS)
     Sender.across_businesses.filter(pk=pump.sender.pk).update(
         per_second=per_second, throughput=Sender.Throughput.HIGH
     )
-    if category != pump.template.category:
-        pump.template.category = category
-        pump.template.save(update_fields=["category", "updated_at"])
-    sender = Sender.across_businesses.select_related("account").get(pk=pump.sender.pk)
-    with tenancy.scope(pump.business):
-        _write_people(pump.business.pk, people)
-        now = timezone.now()
-        plan = run.Plan(name="Crash", sender=sender, template=pump.template, audience={"all": True})
-        campaign = run.create(plan, by=run.SYSTEM, now=now)
-        run.launch(campaign, by=run.SYSTEM, now=now)
-    return {"business": str(pump.business.pk), "campaign": str(campaign.pk)}
 
 
-def _write_people(business_id: Any, count: int) -> None:
+def _write_people(business_id: Any, count: int) -> list[dict[str, str]]:
     from django.utils import timezone
 
     from compliance import consent
@@ -56,56 +75,59 @@ def _write_people(business_id: Any, count: int) -> None:
     from messaging.contacts.models import Contact
 
     now = timezone.now()
-    for numbers in _pages(count):
+    people = [_person(index) for index in range(count)]
+    for start in range(0, count, PAGE):
+        page = people[start : start + PAGE]
         Contact.objects.bulk_create(
-            Contact(business_id=business_id, name=f"P{n[-5:]}", phone=n, phone_key=n)
-            for n in numbers
+            Contact(
+                business_id=business_id,
+                name=f"P{one['phone'][-5:]}",
+                phone=one["phone"],
+                phone_key=one["phone"],
+                bsuid=one["user_id"],
+            )
+            for one in page
         )
         rows = [
             consent.ConsentRow(
-                addresses=[number],
+                addresses=[one["phone"]],
                 scopes=consent.expand("utility"),
                 status=ConsentStatus.OPTED_IN,
                 occurred_at=now,
             )
-            for number in numbers
+            for one in page
         ]
         consent.record_many(rows, source=ConsentEvent.Source.IMPORT, now=now)
+    return people
 
 
-def _pages(count: int) -> Iterator[list[str]]:
-    numbers = [f"+346{11_000_000 + index:08d}" for index in range(count)]
-    for start in range(0, count, PAGE):
-        yield numbers[start : start + PAGE]
+def _person(index: int) -> dict[str, str]:
+    """Return a person's addresses, the user id as the sandbox gives it."""
+    from config.dev.sandbox.addresses import user_id_for
+
+    phone = f"+346{11_000_000 + index:08d}"
+    return {"phone": phone, "user_id": user_id_for(phone[1:], PORTFOLIO)}
 
 
-def nudge(*, business_id: str) -> dict[str, Any]:
+def nudge() -> dict[str, Any]:
     """Send one more message, to somebody else: its statuses show that webhooks flow."""
-    from uuid import UUID
-
-    from accounts.models import Business
     from messaging.contacts.models import Contact
-    from messaging.senders.models import Sender
-    from templates_mgmt.models import Template
-    from tests.messaging.pump import Pump
 
-    business = Business.objects.get(pk=UUID(business_id))
-    sender = Sender.across_businesses.select_related("account").get(business=business)
-    pump = Pump(business, sender, Template.across_businesses.get(business=business))
+    pump = _pump()
     count = Contact.across_businesses.filter(phone__startswith="+3469").count()
     message = pump.ask(pump.person(f"+34690{count:04d}00"))
     return {"message": str(message.pk)}
 
 
 def state(campaign_id: str) -> dict[str, Any]:
-    """Return the campaign's state and every message with its address, status and error."""
+    """Return the campaign's state and what became of every message of it."""
     from messaging.campaigns.models import Campaign
     from messaging.messages.models import Message
     from messaging.sending.models import QueueItem, UnknownMessage
 
     campaign = Campaign.across_businesses.get(pk=campaign_id)
     rows = Message.across_businesses.filter(campaign_id=campaign_id).values_list(
-        "id", "address", "status", "error_code", "wamid"
+        "id", "address", "status", "error_code", "error_reason"
     )
     undecided = UnknownMessage.objects.filter(needs_decision=True)
     return {
@@ -118,6 +140,27 @@ def state(campaign_id: str) -> dict[str, Any]:
     }
 
 
+def optouts(business_id: str) -> dict[str, Any]:
+    """Return each opt-out's address and the instant of its commit, as PostgreSQL noted it."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT address, pg_xact_commit_timestamp(xmin) FROM compliance_consentevent "
+            "WHERE business_id = %s AND status = 'opted_out'",
+            [business_id],
+        )
+        return {"commits": [[address, at.isoformat()] for address, at in cursor.fetchall()]}
+
+
+VERBS: dict[str, Callable[..., dict[str, Any]]] = {
+    "open": open_scene,
+    "nudge": nudge,
+    "state": state,
+    "optouts": optouts,
+}
+
+
 def main() -> None:
     """Do one verb and print its result."""
     parser = ArgumentParser()
@@ -125,18 +168,13 @@ def main() -> None:
     opening = verbs.add_parser("open")
     opening.add_argument("--people", type=int, required=True)
     opening.add_argument("--per-second", type=int, required=True)
-    opening.add_argument("--category", default="utility")
-    verbs.add_parser("nudge").add_argument("business_id")
+    verbs.add_parser("nudge")
     verbs.add_parser("state").add_argument("campaign_id")
+    verbs.add_parser("optouts").add_argument("business_id")
     arguments = vars(parser.parse_args())
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     django.setup()
-    known: dict[str, Callable[..., dict[str, Any]]] = {
-        "open": open_scene,
-        "nudge": nudge,
-        "state": state,
-    }
-    json.dump(known[arguments.pop("verb")](**arguments), sys.stdout)
+    json.dump(VERBS[arguments.pop("verb")](**arguments), sys.stdout)
 
 
 if __name__ == "__main__":
