@@ -129,6 +129,8 @@ def _stalled(campaign: Campaign, queued: int, now: datetime) -> Stalled | None:
     if not queued or since is None or now - since < STILL:
         return None
     sender = campaign.sender
+    if not campaign.business.is_active:
+        return Stalled("business_suspended", "The business is suspended: nothing is sent.")
     if sender.is_paused_at(now):
         why = sender.pause_reason or sender.meta_status
         return Stalled("sender_paused", f"The sending number is paused: {why}.")

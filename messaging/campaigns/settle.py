@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from accounts import tenancy
+from accounts.models import Business
 from compliance import audit
 from messaging import jobs
 from messaging.campaigns import run, skips
@@ -65,7 +66,9 @@ def _next_due(now: datetime) -> Campaign | None:
         skip_locked=True, no_key=True, of=("self",)
     )
     due = rows.select_related("sender", "template").filter(
-        status=Status.SCHEDULED, scheduled_at__lte=now
+        status=Status.SCHEDULED,
+        scheduled_at__lte=now,
+        business__status=Business.Status.ACTIVE,
     )
     found: Campaign | None = due.order_by("scheduled_at", "pk").first()
     return found

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import Min
 
 from accounts import tenancy
 from messaging.messages import history, status
@@ -121,11 +122,11 @@ def _queue(message_ids: Sequence[UUID], now: datetime) -> None:
 
 
 def wake_senders(*, now: datetime) -> int:
-    """Wake a worker for every sender that has a free row due."""
-    due = QueueItem.objects.filter(
-        is_held=False, lease_until__isnull=True, not_before__lte=now
-    ).values_list("sender_id", flat=True)
-    senders = set(due.distinct())
-    for sender_id in senders:
+    """Wake a worker for every sender that has a free row due; one of replies where one waits."""
+    due = QueueItem.objects.filter(is_held=False, lease_until__isnull=True, not_before__lte=now)
+    senders = due.values_list("sender_id").annotate(first=Min("priority")).order_by()
+    for sender_id, first in senders:
         wakeups.wake(sender_id)
+        if first < queue.CAMPAIGN:
+            wakeups.wake(sender_id, is_reply=True)
     return len(senders)
