@@ -61,7 +61,7 @@ def run(
 
 
 def _sender(sender_id: UUID) -> Sender:
-    found: Sender = Sender.across_businesses.select_related("account").get(pk=sender_id)
+    found: Sender = Sender.across_businesses.select_related("account", "business").get(pk=sender_id)
     return found
 
 
@@ -106,7 +106,7 @@ class _Lane:
             return wait
         now = self.clock()
         self.sender = _sender(self.sender.pk)
-        if self.sender.is_paused_at(now) or self.sender.is_cooling_at(now):
+        if not self._may_send(now):
             return None
         limit = min(BATCH, IN_FLIGHT - self.flight.under_way, self.pace.room(self.sender))
         if limit < 1:
@@ -119,7 +119,12 @@ class _Lane:
         candidates = self._judged([row.message_id for row in claimed], now)
         leaving, wait = self._throttled(candidates, now)
         self._send(leaving, now)
-        return max(wait, self.pace.wait_seconds(self.sender))
+        return None if wait is None else max(wait, self.pace.wait_seconds(self.sender))
+
+    def _may_send(self, now: datetime) -> bool:
+        sender = self.sender
+        is_resting = sender.is_paused_at(now) or sender.is_cooling_at(now)
+        return sender.business.is_active and not is_resting
 
     def _seconds_to_next_due(self, now: datetime) -> float | None:
         by = now + timedelta(seconds=PATIENCE_SECONDS)
@@ -150,8 +155,11 @@ class _Lane:
 
     def _throttled(
         self, candidates: list[Candidate], now: datetime
-    ) -> tuple[list[Candidate], float]:
-        """Return who may leave now and the seconds until the sender's next token."""
+    ) -> tuple[list[Candidate], float | None]:
+        """Return who may leave now and the seconds until the sender's next token.
+
+        None when its hour or day is used up: the rest of the queue need not be asked.
+        """
         if not candidates:
             return [], 0.0
         wishes = [throttle.Wish(one.contact_id, one.needs_unique) for one in candidates]
@@ -170,7 +178,9 @@ class _Lane:
         for due, group in late.items():
             self._give_back(group, due)
         pairs = zip(candidates, answer.verdicts, strict=True)
-        return [one for one, verdict in pairs if verdict == throttle.GO], answer.wait_seconds
+        is_used_up = answer.verdicts[-1] in (throttle.HOUR, throttle.DAY)
+        going = [one for one, verdict in pairs if verdict == throttle.GO]
+        return going, None if is_used_up else answer.wait_seconds
 
     def _give_back(self, candidates: Sequence[Candidate], due: datetime) -> None:
         ids = [one.message_id for one in candidates]

@@ -10,11 +10,12 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from accounts import tenancy
+from accounts import businesses, tenancy
+from config.lib import redis
 from config.lib.ids import new_id
 from messaging.campaigns.models import Campaign
 from messaging.messages.models import Message
-from messaging.sending import deliver, queue, request
+from messaging.sending import deliver, queue, request, sweep
 from messaging.sending.models import QueueItem
 from tests.messaging.pump import Pump
 from tests.sandbox import SandboxProcess
@@ -46,6 +47,45 @@ def test_a_message_behind_one_that_waits_keeps_no_worker_busy(
 
     assert not counts
     assert sandbox.accepted() == []
+
+
+def test_a_suspended_business_sends_nothing_and_loses_nothing(
+    pump: Pump, sandbox: SandboxProcess
+) -> None:
+    message = pump.ask(pump.person(ANA))
+    businesses.suspend(business=pump.business, by=None)
+
+    pump.run()
+    assert sandbox.accepted() == []
+    assert pump.status_of(message) == "queued"
+
+    businesses.resume(business=pump.business, by=None)
+    pump.run()
+    assert sandbox.times_accepted() == {str(message.pk): 1}
+
+
+def test_a_used_up_hour_leaves_the_rest_of_the_queue_alone(
+    pump: Pump, sandbox: SandboxProcess
+) -> None:
+    pump.sender.per_hour = 5
+    pump.sender.save(update_fields=["per_hour"])
+    for number in range(40):
+        pump.ask(pump.person(f"+346110{number:02d}001"))
+
+    counts = pump.run()
+
+    assert counts["sent"] == 5
+    assert QueueItem.objects.filter(not_before__lte=timezone.now()).exists()
+
+
+def test_a_lost_wake_up_of_a_reply_is_made_good_in_its_own_lane(pump: Pump) -> None:
+    pump.ask(pump.person(ANA))
+    marks = [redis.key("woken", lane, pump.sender.pk) for lane in ("reply", "bulk")]
+    redis.client().delete(*marks)
+
+    sweep.wake_senders(now=timezone.now())
+
+    assert redis.client().exists(*marks) == 2
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
