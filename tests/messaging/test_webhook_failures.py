@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import threading
+import time
+
 import pytest
+from django.db import connection
 from django.utils import timezone
 
+from accounts import tenancy
+from config.lib.ids import new_id
+from messaging.campaigns.models import Campaign
+from messaging.messages.models import Message
+from messaging.meta.client import Accepted
+from messaging.sending import gate, outcomes, queue, record
+from messaging.sending.models import QueueItem
 from messaging.webhooks import apply
 from messaging.webhooks.models import DeadLetter, PendingEvent
+from tests.messaging.pump import Pump
 from tests.messaging.webhook_events import keep
+
+PERSON, SECONDS = "+34611000001", int(timezone.now().timestamp())
 
 
 @pytest.mark.django_db
@@ -20,3 +35,53 @@ def test_an_event_that_cannot_even_be_read_holds_nobody_up() -> None:
     assert done["events"] == 2
     assert PendingEvent.objects.count() == 1
     assert not DeadLetter.objects.exists()
+
+
+def test_a_stop_that_waits_for_a_send_does_not_keep_it_from_being_recorded(pump: Pump) -> None:
+    """Both are of one campaign: its counters may not be held while the opt-out waits."""
+    person = pump.person(PERSON)
+    with tenancy.scope(pump.business):
+        campaign = Campaign.objects.create(
+            business=pump.business, name="Sale", sender=pump.sender, template=pump.template
+        )
+    first, second = pump.ask(person), pump.ask(person)
+    Message.across_businesses.update(campaign=campaign)
+    Message.across_businesses.filter(pk=first.pk).update(status="sent", wamid="wamid.1")
+    QueueItem.objects.filter(pk=first.pk).delete()
+    owner, now = new_id(), timezone.now()
+    queue.claim(sender_id=pump.sender.pk, owner=owner, limit=1, now=now)
+    candidate = gate.judge([second.pk], now=now)[0]
+    assert queue.mark_leaving([second.pk], owner=owner, now=now)
+    answered = outcomes.accepted(candidate, Accepted(wamid="wamid.2", wa_id="", user_id=""), at=now)
+    claim = record.Claim(sender=pump.sender, owner=owner)
+    keep(_refused(pump, "wamid.1"))
+    recording = threading.Thread(target=_record_later, args=(answered, claim))
+
+    recording.start()
+    apply.apply_due(now=timezone.now())
+
+    assert not QueueItem.objects.exists()
+    recording.join()
+
+
+def _record_later(answered: outcomes.Outcome, claim: record.Claim) -> None:
+    time.sleep(1)
+    try:
+        with tenancy.scope(claim.sender.business_id):
+            record.outcomes([answered], claim=claim, now=timezone.now())
+    finally:
+        connection.close()
+
+
+def _refused(pump: Pump, wamid: str) -> bytes:
+    status = {
+        "id": wamid,
+        "status": "failed",
+        "timestamp": str(SECONDS),
+        "recipient_id": PERSON[1:],
+        "errors": [{"code": 131050, "title": "stopped"}],
+    }
+    metadata = {"phone_number_id": pump.sender.phone_number_id}
+    change = {"field": "messages", "value": {"metadata": metadata, "statuses": [status]}}
+    entry = {"id": pump.sender.account.waba_id, "changes": [change]}
+    return json.dumps({"object": "whatsapp_business_account", "entry": [entry]}).encode()
