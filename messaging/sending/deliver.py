@@ -102,8 +102,8 @@ class _Lane:
 
     def _round(self) -> float | None:
         """Send what may leave now; return seconds to the next round, None when nothing is due."""
-        if wait := self.pace.wait_seconds(self.sender):
-            return wait
+        if pause := self.pace.wait_seconds(self.sender):
+            return pause
         now = self.clock()
         self.sender = _sender(self.sender.pk)
         if not self._may_send(now):
