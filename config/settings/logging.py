@@ -39,7 +39,7 @@ ALERT_PAGERDUTY_KEY = env.str("ALERT_PAGERDUTY_KEY", default="")
 
 # With several web processes, a directory they share makes /metrics add up all of them.
 PROMETHEUS_MULTIPROC_DIR = env.str("PROMETHEUS_MULTIPROC_DIR", default="")
-# Scrapers from another network show this as a bearer token.
+# Scrapers show this as a bearer token; without it /metrics is closed when DEBUG=0.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 # Dotted paths of prometheus_client collectors that read gauges from the database.
 METRICS_COLLECTORS = ["analytics.metrics.DatabaseGauges", "backups.metrics.BackupGauges"]

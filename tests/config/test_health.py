@@ -58,24 +58,38 @@ def test_a_worker_leaves_a_heartbeat() -> None:
     assert redis.client().ttl(redis.key("worker", "heartbeat")) > 0
 
 
-def test_metrics_are_for_neighbours(client: Client) -> None:
+@pytest.mark.django_db
+def test_metrics_in_development_are_for_this_machine(client: Client, settings: Settings) -> None:
+    settings.DEBUG = True
+
     response = client.get("/metrics")
 
     assert response.status_code == 200
     assert b"python_info" in response.content
+    forwarded = {"X-Forwarded-For": "8.8.8.8"}
+    assert client.get("/metrics", headers=forwarded).status_code == 404
+    assert client.get("/metrics", REMOTE_ADDR="10.0.0.7").status_code == 404
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "10.0.0.7", "8.8.8.8", ""])
+def test_metrics_without_a_token_are_for_nobody_in_production(client: Client, address: str) -> None:
+    for headers in ({}, {"Authorization": "Bearer "}, {"Authorization": ""}):
+        assert client.get("/metrics", headers=headers, REMOTE_ADDR=address).status_code == 404
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("address", "headers"),
-    [("8.8.8.8", {}), ("127.0.0.1", {"X-Forwarded-For": "8.8.8.8"}), ("", {})],
+    [("8.8.8.8", {}), ("127.0.0.1", {}), ("127.0.0.1", {"X-Forwarded-For": "8.8.8.8"}), ("", {})],
 )
-def test_metrics_are_not_public(
+def test_metrics_are_for_who_shows_the_token(
     client: Client, settings: Settings, address: str, headers: dict[str, str]
 ) -> None:
     settings.METRICS_TOKEN = "scrape"
 
     assert client.get("/metrics", headers=headers, REMOTE_ADDR=address).status_code == 404
-    wrong = headers | {"Authorization": "Bearer nope"}
-    assert client.get("/metrics", headers=wrong, REMOTE_ADDR=address).status_code == 404
+    for value in ("Bearer nope", "scrape", "Basic scrape"):
+        wrong = headers | {"Authorization": value}
+        assert client.get("/metrics", headers=wrong, REMOTE_ADDR=address).status_code == 404
     right = headers | {"Authorization": "Bearer scrape"}
     assert client.get("/metrics", headers=right, REMOTE_ADDR=address).status_code == 200
