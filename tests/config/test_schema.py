@@ -19,6 +19,16 @@ def names(operation: dict[str, Any]) -> set[str]:
     return {parameter["name"] for parameter in operation["parameters"]}
 
 
+def followed(document: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    """Return what a `$ref` leads to; a reference that leads nowhere is an error."""
+    target = found.get("$ref")
+    if target is None:
+        return found
+    for name in target.removeprefix("#/").split("/"):
+        document = document[name]
+    return document
+
+
 def test_it_is_openapi_3_1(document: dict[str, Any]) -> None:
     assert document["openapi"] == "3.1.0"
 
@@ -38,11 +48,13 @@ def test_every_error_has_the_one_body(document: dict[str, Any]) -> None:
 
     assert {"400", "401", "403", "409", "413", "415", "429", "503"} <= set(post["responses"])
     assert "409" not in get["responses"]
-    bodies = [response["content"] for code, response in post["responses"].items() if code >= "400"]
-    assert all(
-        body["application/json"]["schema"] == {"$ref": "#/components/schemas/ErrorBody"}
-        for body in bodies
-    )
+    refusals = [answer for code, answer in post["responses"].items() if code >= "400"]
+    schemas = {
+        followed(document, answer)["content"]["application/json"]["schema"]["$ref"]
+        for answer in refusals
+    }
+    assert schemas == {"#/components/schemas/ErrorBody"}
+    assert followed(document, {"$ref": schemas.pop()})["required"] == ["errors", "type"]
 
 
 @pytest.mark.urls("config.urls")
