@@ -30,10 +30,18 @@ _COLLISIONS: Final = {
             RETURNING gone.list_id)
         UPDATE messaging_contactlist SET size = size - 1
         WHERE id IN (SELECT list_id FROM gone) AND size > 0""",
+    # The line of who has a message, or was skipped, decides: else the launch sends one more.
     "messaging_campaignrecipient": """
-        DELETE FROM messaging_campaignrecipient gone USING messaging_campaignrecipient kept
-        WHERE gone.contact_id = %(loser)s AND kept.contact_id = %(winner)s
-          AND kept.campaign_id = gone.campaign_id""",
+        WITH gone AS (
+            DELETE FROM messaging_campaignrecipient gone USING messaging_campaignrecipient kept
+            WHERE gone.contact_id = %(loser)s AND kept.contact_id = %(winner)s
+              AND kept.campaign_id = gone.campaign_id
+            RETURNING gone.*)
+        UPDATE messaging_campaignrecipient kept SET
+            message_id = gone.message_id, skip_code = gone.skip_code
+        FROM gone
+        WHERE kept.contact_id = %(winner)s AND kept.campaign_id = gone.campaign_id
+          AND kept.message_id IS NULL AND (kept.skip_code = '' OR gone.message_id IS NOT NULL)""",
     "messaging_conversation": """
         WITH gone AS (
             DELETE FROM messaging_conversation gone USING messaging_conversation kept
