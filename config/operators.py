@@ -11,7 +11,7 @@ from django.contrib import messages as flash
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -22,6 +22,7 @@ from django.views.decorators.http import require_POST
 
 from accounts import access, business_choice, tokens
 from accounts.models import Business, User
+from config.lib.api import throttles
 from config.lib.errors import NotAllowed, NotFound
 from config.navigation import can_open
 
@@ -75,6 +76,17 @@ class OperatorsSite(AdminSite):
         context["businesses"] = SimpleLazyObject(lambda: switchable(request))
         context["can_list_businesses"] = can_open(request, "accounts.business")
         return context
+
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Sign in; an address that tries too often is told when it may again."""
+        wait = throttles.seconds_until_login(request) if request.method == "POST" else 0
+        if not wait:
+            return super().login(request, extra_context)
+        answer = render(request, "admin/wait.html", {"seconds": wait}, status=429)
+        answer["Retry-After"] = str(wait)
+        return answer
 
     def password_change(  # type: ignore[override]  # Django answers a change by a redirect too
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -194,3 +194,20 @@ def test_nobody_deletes_a_business_not_even_a_platform_admin(cast: Cast, sign_in
     answer = sign_in(cast.paula, cast.business).get(url)
 
     assert answer.status_code == 403
+
+
+def test_many_attempts_to_sign_in_from_one_address_have_to_wait(cast: Cast) -> None:
+    for number in range(10):
+        form = {"username": f"person{number}@example.com", "password": "wrong"}
+        assert Client().post(LOGIN, form).status_code == 200
+
+    answer = Client().post(LOGIN, {"username": "alice@example.com", "password": PASSWORD})
+    elsewhere = Client().post(
+        LOGIN, {"username": "alice@example.com", "password": PASSWORD}, REMOTE_ADDR="192.0.2.7"
+    )
+
+    assert answer.status_code == 429
+    assert 1 <= int(answer.headers["Retry-After"]) <= 60
+    assert f"{answer.headers['Retry-After']} s" in answer.content.decode()
+    assert Client().get(LOGIN).status_code == 200
+    assert elsewhere.status_code == 302

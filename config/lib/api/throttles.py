@@ -7,10 +7,12 @@ stopped by django-axes in the database as well.
 from __future__ import annotations
 
 import time
+from math import ceil
 from typing import TYPE_CHECKING
 
 import redis as redis_py
 import structlog
+from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 
@@ -81,3 +83,11 @@ class LoginThrottle(WindowThrottle):
     def get_cache_key(self, request: Request, view: APIView) -> str:
         """Name the address."""
         return f"login:{self.get_ident(request)}"
+
+
+def seconds_until_login(request: HttpRequest) -> int:
+    """Count an attempt to sign in by a page as one by the API; return for how long to wait."""
+    throttle = LoginThrottle()
+    if throttle.allow_request(Request(request), None):  # type: ignore[arg-type]  # no view is asked
+        return 0
+    return ceil(throttle.wait())
