@@ -12,6 +12,7 @@ from typing import Final
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import ForeignObjectRel
 
 from compliance import audit
 from messaging.contacts.models import Contact
@@ -42,6 +43,15 @@ _COLLISIONS: Final = {
         FROM gone
         WHERE kept.contact_id = %(winner)s AND kept.campaign_id = gone.campaign_id
           AND kept.message_id IS NULL AND (kept.skip_code = '' OR gone.message_id IS NOT NULL)""",
+    "messaging_portfoliorecipient": """
+        WITH gone AS (
+            DELETE FROM messaging_portfoliorecipient gone USING messaging_portfoliorecipient kept
+            WHERE gone.contact_id = %(loser)s AND kept.contact_id = %(winner)s
+              AND kept.portfolio = gone.portfolio
+            RETURNING gone.*)
+        UPDATE messaging_portfoliorecipient kept SET last_at = GREATEST(kept.last_at, gone.last_at)
+        FROM gone
+        WHERE kept.contact_id = %(winner)s AND kept.portfolio = gone.portfolio""",
     "messaging_conversation": """
         WITH gone AS (
             DELETE FROM messaging_conversation gone USING messaging_conversation kept
@@ -60,7 +70,7 @@ _COLLISIONS: Final = {
 }
 
 # Rows that name the contact by a plain id, without a relation.
-_PLAIN: Final = ("messaging_queueitem",)
+_PLAIN: Final = ("messaging_portfoliorecipient", "messaging_queueitem")
 
 
 def merge(*, winner: Contact, loser: Contact, now: datetime) -> Contact:
@@ -85,11 +95,17 @@ def merge(*, winner: Contact, loser: Contact, now: datetime) -> Contact:
     return winner
 
 
+def relations() -> list[ForeignObjectRel]:
+    """Return every relation to a contact, also those without a name on its side."""
+    fields = Contact._meta.get_fields(include_hidden=True)
+    return [one for one in fields if isinstance(one, ForeignObjectRel)]
+
+
 def tables_with_a_contact() -> dict[str, str]:
     """Name every table that points at a contact, with the column."""
     related = {
         relation.related_model._meta.db_table: str(relation.field.column)
-        for relation in Contact._meta.related_objects
+        for relation in relations()
         if not isinstance(relation.related_model, str) and relation.field.column
     }
     return related | dict.fromkeys(_PLAIN, "contact_id")
