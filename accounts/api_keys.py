@@ -50,10 +50,11 @@ def issue(
 ) -> Issued:
     """Make a key for the business in scope, with no more rights than its issuer has.
 
-    Announces `ApiKeyIssued`.
+    What only platform admins may is for no key. Announces `ApiKeyIssued`.
     """
     wanted = roles.require_known(permissions)
     grants.require_within(wanted, held=by.permissions)
+    roles.require_grantable(wanted)
     if not wanted:
         raise InvalidInput("A key needs at least one permission.", attr="permissions")
     _require_future(expires_at, now)
@@ -66,6 +67,7 @@ def rotate(*, api_key: ApiKey, by: Access, now: datetime) -> Issued:
     locked = _lock_live(api_key, now)
     wanted = frozenset(locked.permissions)
     grants.require_within(wanted, held=by.permissions)
+    roles.require_grantable(wanted)
     issued = _store(name=locked.name, permissions=wanted, by=by, expires_at=locked.expires_at)
     _revoke(locked, by=by, now=now)
     return issued

@@ -63,7 +63,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         if named and business_choice.parse_id(named) != key.business_id:
             raise business_choice.unknown()
         # A permission that was renamed or dropped since must not be held under its old name.
-        permissions = roles.ALL_PERMISSIONS.intersection(key.permissions)
+        permissions = roles.GRANTABLE.intersection(key.permissions)
         enter(request, Access(None, key, key.business, permissions))
         return AnonymousUser(), key
 

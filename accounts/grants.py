@@ -74,8 +74,8 @@ def holding(user: User, business: Business) -> Holding:
 def of_membership(membership: Membership) -> Holding:
     """Return what this membership gives."""
     names = _rows(membership).values_list("permission__codename", flat=True)
-    # A name that was dropped from the table since is held by nobody.
-    return Holding(membership.role, roles.ALL_PERMISSIONS.intersection(names))
+    # A name that was dropped from the table since, or is for platform admins, is held by nobody.
+    return Holding(membership.role, roles.GRANTABLE.intersection(names))
 
 
 @transaction.atomic
@@ -89,11 +89,13 @@ def give(*, membership: Membership, permissions: Collection[str], by: Access) ->
 def put(*, membership: Membership, permissions: Collection[str], by: Access) -> Holding:
     """Make these the permissions granted beside the role. Announces `PermissionsChanged`.
 
-    Raises `NotAllowed` when something is given or taken that `by` does not hold.
+    Raises `NotAllowed` when something is given or taken that `by` does not hold, `InvalidInput`
+    for what only platform admins may.
     """
     Membership.objects.select_for_update().get(pk=membership.pk)
     wanted, before = roles.require_known(permissions), of_membership(membership).granted
     require_within(wanted ^ before, held=by.permissions)
+    roles.require_grantable(wanted)
     _rows(membership).filter(permission__codename__in=before - wanted).delete()
     for name in sorted(wanted - before):
         _rows(membership).create(

@@ -110,6 +110,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
 }
 PLATFORM_ADMIN: Final = "platform_admin"
 ALL_PERMISSIONS: Final = frozenset(PERMISSIONS)
+GRANTABLE: Final = ALL_PERMISSIONS - PLATFORM_ONLY
 
 
 def matrix() -> dict[str, frozenset[str]]:
@@ -130,3 +131,12 @@ def require_known(permissions: Collection[str], *, attr: str = "permissions") ->
             f"No such permission: {', '.join(unknown)}.", code="unknown_permission", attr=attr
         )
     return frozenset(permissions)
+
+
+def require_grantable(permissions: Collection[str], *, attr: str = "permissions") -> None:
+    """Raise `InvalidInput` naming those that no member and no key of a business may hold."""
+    beyond = sorted(PLATFORM_ONLY.intersection(permissions))
+    if beyond:
+        raise InvalidInput(
+            f"Only platform admins hold {', '.join(beyond)}.", code="platform_only", attr=attr
+        )

@@ -39,7 +39,8 @@ class NewKeyForm(OperatorForm):
         held = access.permissions if access else frozenset()
         field = self.fields["permissions"]
         if isinstance(field, forms.MultipleChoiceField):
-            field.choices = [(n, f"{n}: {t}") for n, t in roles.PERMISSIONS.items() if n in held]
+            offered = held & roles.GRANTABLE
+            field.choices = [(n, f"{n}: {t}") for n, t in roles.PERMISSIONS.items() if n in offered]
 
 
 def _is_live(key: ApiKey) -> bool:

@@ -57,7 +57,7 @@ class GrantsForm(OperatorForm):
     permissions = forms.MultipleChoiceField(
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        choices=[(name, f"{name}: {text}") for name, text in roles.PERMISSIONS.items()],
+        choices=[(n, f"{n}: {t}") for n, t in roles.PERMISSIONS.items() if n in roles.GRANTABLE],
         help_text="Beside what the role gives. You can give and take only what you hold yourself.",
     )
 

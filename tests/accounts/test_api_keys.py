@@ -42,7 +42,29 @@ def test_nobody_issues_more_than_they_hold(cast: Cast) -> None:
 
     assert refused.status_code == 403
     assert refused.json()["errors"][0]["code"] == "beyond_own_permissions"
-    assert client_of(cast.paula, cast.business).post(KEYS, wanted).status_code == 201
+
+
+def test_no_key_of_a_business_holds_what_is_for_platform_admins(cast: Cast) -> None:
+    wanted = {"name": "Backups", "permissions": ["users.view", "backups.restore"]}
+
+    refused = client_of(cast.paula, cast.business).post(KEYS, wanted)
+
+    assert refused.status_code == 400
+    (error,) = refused.json()["errors"]
+    assert (error["code"], error["attr"]) == ("platform_only", "permissions")
+    assert "backups.restore" in error["detail"]
+    assert "users.view" not in error["detail"]
+
+
+def test_a_key_made_before_that_was_refused_does_not_open_it(cast: Cast) -> None:
+    client = client_of_key(issue_key(cast.business, "users.view"))
+    stored = ["users.view", "backups.view"]
+    ApiKey.across_businesses.filter(business=cast.business).update(permissions=stored)
+
+    asked = client.post("/api/permissions/check", {"permission": "backups.view"})
+
+    assert asked.json()["allowed"] is False
+    assert client.get(USERS).status_code == 200
 
 
 def test_a_key_that_makes_keys_gives_only_its_own_rights(cast: Cast) -> None:

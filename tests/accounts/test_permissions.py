@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from accounts import roles
 from accounts.models import Role
 from accounts.signals import PermissionsChanged, permissions_changed
 from tests.factories.accounts import issue_key
@@ -58,6 +59,18 @@ def test_nobody_grants_what_they_do_not_hold(cast: Cast) -> None:
         refused = manager.post(PERMISSIONS, wanted)
         assert refused.status_code == 403
         assert code_of(refused) == "beyond_own_permissions"
+
+
+@pytest.mark.parametrize("name", sorted(roles.PLATFORM_ONLY))
+def test_what_is_for_platform_admins_is_granted_to_nobody(cast: Cast, name: str) -> None:
+    client, address = client_of(cast.paula, cast.business), f"{PERMISSIONS}/{cast.bob.pk}"
+    wanted = {"user": cast.bob.pk, "permissions": ["audit.view", name]}
+
+    for refused in (client.post(PERMISSIONS, wanted), client.put(address, wanted)):
+        assert refused.status_code == 400
+        (error,) = refused.json()["errors"]
+        assert (error["code"], error["attr"]) == ("platform_only", "permissions")
+        assert name in error["detail"]
 
 
 def test_nobody_takes_what_they_do_not_hold(cast: Cast) -> None:

@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts.models import Role
+from accounts.models import ApiKey, Role
 from backups import jobs
 from backups.models import Backup
 from tests.factories.accounts import issue_key
@@ -41,7 +41,8 @@ def test_nobody_else_may_see_or_start_one(cast: Cast) -> None:
     Backup.objects.create(started_at=timezone.now())
     members = [client_of(cast.alice), client_of(cast.bob), client_of(cast.add(Role.AUDITOR))]
     members += [client_of(cast.alice, cast.business)]
-    key = issue_key(cast.business, "backups.view", "backups.create")
+    key = issue_key(cast.business, "messages.view")
+    ApiKey.across_businesses.update(permissions=["backups.view", "backups.create"])
 
     for client in [*members, client_of_key(key)]:
         assert client.get("/api/backup").status_code == 403
