@@ -9,6 +9,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models.functions import Lower, Now
+from django.utils import timezone
 
 from accounts.tenancy import TenantModel
 from config.lib.crypto import EncryptedTextField
@@ -114,6 +115,20 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.name or self.email
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Store; a new password ends the tokens of the old one, whoever sets it.
+
+        Django keeps `_password` from `set_password` until it is stored, and leaves it out where it
+        only hashes the same password anew.
+        """
+        fields = kwargs.get("update_fields")
+        is_stored = fields is None or "password" in fields
+        if self._password is not None and is_stored and not self._state.adding:
+            self.tokens_valid_from = timezone.now()
+            if fields is not None:
+                kwargs["update_fields"] = {*fields, "tokens_valid_from"}
+        super().save(*args, **kwargs)
 
     @property
     def is_platform_admin(self) -> bool:

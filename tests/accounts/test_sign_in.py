@@ -1,11 +1,14 @@
 """Signing in, staying signed in, signing out."""
 
+import getpass
 from collections.abc import Iterator
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
 from axes.utils import reset
+from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
@@ -203,3 +206,35 @@ def test_expired_refresh_tokens_are_forgotten(cast: Cast) -> None:
 
     assert tokens.forget_expired(now=timezone.now()) == 0
     assert tokens.forget_expired(now=timezone.now() + timedelta(days=8)) == 1
+
+
+def test_a_password_changed_on_the_command_line_ends_the_tokens_of_the_old_one(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = sign_in().json()
+    new = "another long and strange sentence"
+    monkeypatch.setattr(getpass, "getpass", lambda *_, **__: new)
+
+    call_command("changepassword", "alice@example.com", stdout=StringIO())
+
+    header = f"Bearer {pair['access']}"
+    refused = APIClient().get("/api/auth/me", HTTP_AUTHORIZATION=header)
+    assert code_of(refused) == "token_revoked"
+    assert refresh(pair["refresh"]).status_code == 401
+    again = sign_in(password=new).json()["access"]
+    me = APIClient().get("/api/auth/me", HTTP_AUTHORIZATION=f"Bearer {again}")
+    assert me.status_code == 200
+
+
+def test_a_password_stored_anew_by_a_better_hash_ends_nothing(cast: Cast, settings: Any) -> None:
+    settings.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+        *settings.PASSWORD_HASHERS,
+    ]
+    before = User.objects.get(pk=cast.alice.pk).password
+
+    pair = sign_in().json()
+
+    header = f"Bearer {pair['access']}"
+    assert User.objects.get(pk=cast.alice.pk).password != before
+    assert APIClient().get("/api/auth/me", HTTP_AUTHORIZATION=header).status_code == 200
