@@ -110,12 +110,17 @@ def _person(index: int) -> dict[str, str]:
 
 
 def nudge() -> dict[str, Any]:
-    """Send one more message, to somebody else: its statuses show that webhooks flow."""
+    """Send one more message, to somebody else: its statuses show that webhooks flow.
+
+    Asks for the reconciliation too, which would come by itself within half a minute.
+    """
+    from messaging import jobs
     from messaging.contacts.models import Contact
 
     pump = _pump()
     count = Contact.across_businesses.filter(phone__startswith="+3469").count()
     message = pump.ask(pump.person(f"+34690{count:04d}00"))
+    jobs.RECONCILE.enqueue_now()
     return {"message": str(message.pk)}
 
 

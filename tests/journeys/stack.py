@@ -22,8 +22,6 @@ from tests.database import ROOT
 
 T = TypeVar("T")
 POLL_SECONDS = 0.2
-# The suite's own servers, which a journey must not use.
-GIVEN = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE")
 
 
 @contextmanager
@@ -35,10 +33,10 @@ def running(
 ) -> Iterator[Stack]:
     """Run everything on servers of its own below `home`; `postgres` are settings of the server."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in GIVEN:
-            patch.delenv(name, raising=False)
+        patch.delenv("DJANGO_SETTINGS_MODULE", raising=False)
         port, sandbox_port = choose_port(None), choose_port(None)
         made = Stack(home, port=port, sandbox_port=sandbox_port, env=env, log_dir=home / "logs")
+    made.servers.given.clear()  # the suite's, or a developer's in `.env`
     made.servers.postgres.settings.update(postgres or {})
     try:
         made.start()

@@ -21,7 +21,7 @@ from tests.journeys.stack import accepted_by, play, running, sandbox
 
 PEOPLE = 5000
 PER_SECOND = 125
-LEASE_SECONDS = 35
+LEASE_SECONDS = 20
 FAULTS = {
     "seed": 7,
     "latency_ms": 40,
@@ -68,7 +68,7 @@ def kill_everything_twice(stack: Stack, rng: random.Random) -> None:
     victims = [WORKER, PUMP, WEB, "valkey", "postgres"] * 2
     rng.shuffle(victims)
     for victim in victims:
-        time.sleep(rng.uniform(0.5, 2.5))
+        time.sleep(rng.uniform(1, 5))
         if victim in {"valkey", "postgres"}:
             server = getattr(stack.servers, victim)
             server.kill()
