@@ -9,8 +9,9 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_asy
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase, StreamingHttpResponse
 
-from accounts import access, business_choice, tenancy
+from accounts import access, business_choice, lockout, tenancy
 from accounts.models import User
+from config.lib import context
 
 API_PATH = "/api/"
 
@@ -21,7 +22,8 @@ class BusinessMiddleware:
     """Give every request a clean scope, `request.access` and `request.business`.
 
     Pages (the admin) act in the business of the session. API requests start with none:
-    authentication enters it. A streamed answer is produced in the scope of its request.
+    authentication enters it. A streamed answer is produced in the scope of its request. What the
+    audit trail records meanwhile has the address the request came from.
     """
 
     sync_capable = True
@@ -36,13 +38,13 @@ class BusinessMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self.is_async:
             return self._call_async(request)
-        with tenancy.no_scope():
+        with tenancy.no_scope(), context.asked_by(lockout.address(request)):
             enter_session_business(request)
             response = self.get_response(request)
             return _stream_in_scope(request, response)  # type: ignore[arg-type]  # sync here
 
     async def _call_async(self, request: HttpRequest) -> HttpResponseBase:
-        with tenancy.no_scope():
+        with tenancy.no_scope(), context.asked_by(lockout.address(request)):
             await sync_to_async(enter_session_business)(request)
             chosen = access.of(request)
             if chosen and chosen.business:

@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from accounts import tenancy
 from accounts.models import User
 from compliance.models import AuditEntry
+from config.lib import context
 
 MASKED: Final = "[masked]"
 _SECRETS: Final = ("token", "password", "secret", "api_key", "authorization", "text", "body")
@@ -40,7 +41,7 @@ def record(
         resource=resource[:60],
         resource_id=str(resource_id)[:64],
         details=_masked(details or {}),
-        ip_address=_address(bound.get("ip")),
+        ip_address=_address(context.address()),
         request_id=str(bound.get("request_id") or "")[:128],
     )
 
@@ -63,8 +64,8 @@ def _masked(details: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _address(text: object) -> str | None:
+def _address(text: str) -> str | None:
     try:
-        return str(ip_address(str(text)))
+        return str(ip_address(text))
     except ValueError:
         return None

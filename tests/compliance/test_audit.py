@@ -1,20 +1,29 @@
 """The audit trail: entries of our own, and of what accounts announces."""
 
+from typing import Any
+
+import pytest
 import structlog
+from asgiref.sync import sync_to_async
 from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.test import AsyncRequestFactory
 from django.utils import timezone
 
 from accounts import api_keys, members, tenancy
+from accounts.middleware import BusinessMiddleware
 from accounts.models import Business, Role
 from compliance import audit
 from compliance.models import AuditEntry
+from config.lib import context
 from tests.factories.accounts import BusinessFactory, UserFactory, full_access
+from tests.factories.cast import client_of, make_cast
 
 
 def test_an_entry_carries_the_request_and_masks_secrets(business: Business) -> None:
     user = UserFactory.create(name="Alice")
 
-    with structlog.contextvars.bound_contextvars(request_id="req-1", ip="192.0.2.7"):
+    with structlog.contextvars.bound_contextvars(request_id="req-1"), context.asked_by("192.0.2.7"):
         entry = audit.record(
             action="sender.paused",
             resource="sender",
@@ -63,3 +72,45 @@ def test_what_accounts_announces_is_written(business: Business) -> None:
     assert entries["api_key.issued"].resource_id == str(issued.api_key.pk)
     assert entries["api_key.issued"].actor == owner
     assert entries["member.role_changed"].details["after"] == "agent"
+
+
+def test_an_entry_of_a_request_has_the_address_it_came_from(db: None, settings: Any) -> None:
+    settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "NUM_PROXIES": 1}
+    client = client_of(make_cast().alice)
+    wanted = {"name": "Shop", "permissions": ["users.view"]}
+
+    client.post("/api/api-keys", wanted, REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR="192.0.2.7")
+    client.post("/api/api-keys", wanted, REMOTE_ADDR="192.0.2.8")
+
+    entries = AuditEntry.objects.filter(action="api_key.issued").order_by("id")
+    assert [entry.ip_address for entry in entries] == ["192.0.2.7", "192.0.2.8"]
+    assert context.address() == ""
+
+
+async def test_an_asynchronous_view_knows_the_address_too() -> None:
+    seen: list[str] = []
+
+    async def view(request: HttpRequest) -> HttpResponse:
+        seen.append(await sync_to_async(context.address)())
+        return HttpResponse()
+
+    request = AsyncRequestFactory().get("/api/x", client=("192.0.2.9", 4711))
+    await BusinessMiddleware(view)(request)  # type: ignore[misc]  # async here
+
+    assert seen == ["192.0.2.9"]
+    assert context.address() == ""
+
+
+def test_the_address_is_in_no_log_line(db: None, caplog: pytest.LogCaptureFixture) -> None:
+    client = client_of(make_cast().alice)
+    wanted = {"name": "Shop", "permissions": ["users.view"]}
+
+    with caplog.at_level("DEBUG"):
+        client.post("/api/api-keys", wanted, REMOTE_ADDR="192.0.2.8")
+
+    assert caplog.records
+    assert not [record for record in caplog.records if "192.0.2.8" in str(vars(record))]
+
+
+def test_an_entry_of_a_worker_has_none(business: Business) -> None:
+    assert audit.record(action="swept").ip_address is None
