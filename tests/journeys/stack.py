@@ -94,9 +94,10 @@ def wait_until_quiet(stack: Stack) -> None:
 
     def is_quiet() -> bool:
         before = sandbox(stack, "GET", "/_sandbox/messages?count=1")
-        is_idle = sandbox(stack, "GET", "/_sandbox/webhooks")["idle"]
+        is_idle: bool = sandbox(stack, "GET", "/_sandbox/webhooks")["idle"]
         time.sleep(1)
-        return is_idle and before == sandbox(stack, "GET", "/_sandbox/messages?count=1")
+        is_silent: bool = before == sandbox(stack, "GET", "/_sandbox/messages?count=1")
+        return is_idle and is_silent
 
     wait_for(is_quiet, what="silence")
 
