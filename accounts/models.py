@@ -108,6 +108,8 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     objects = UserManager()
 
+    _password: str | None  # Django's, between `set_password` and `save`
+
     class Meta:
         constraints = [
             models.UniqueConstraint(Lower("email"), name="user_email_unique_in_any_case"),
