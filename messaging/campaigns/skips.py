@@ -23,6 +23,10 @@ WITH late AS (
 )
 SELECT skip_code, count(*) FROM late GROUP BY skip_code
 """
+_DUPLICATES: Final = """
+SELECT count(*) FROM messaging_message
+WHERE campaign_id = %(campaign)s AND status = 'skipped' AND error_reason = 'duplicate_person'
+"""
 
 
 def count(campaign: Campaign, codes: Counter[str]) -> None:
@@ -44,6 +48,11 @@ def sort(campaign: Campaign) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_SORT, {"campaign": campaign.pk})
         late = Counter({code or "skipped": number for code, number in cursor.fetchall()})
+        # Two contacts that proved to be one share a line of the ledger: it is the other message's.
+        cursor.execute(_DUPLICATES, {"campaign": campaign.pk})
+        known = campaign.skipped.get("duplicate_person", 0)
+        late["duplicate_person"] = cursor.fetchone()[0] - known
+    late = +late
     if late:
         campaign.skipped = dict(Counter(campaign.skipped) + late)
         campaign.save(update_fields=["skipped"])

@@ -158,7 +158,7 @@ class _Lane:
     ) -> tuple[list[Candidate], float | None]:
         """Return who may leave now and the seconds until the sender's next token.
 
-        None when its hour or day is used up: the rest of the queue need not be asked.
+        None when its hour, its day or the portfolio is used up: the rest need not be asked now.
         """
         if not candidates:
             return [], 0.0
@@ -178,7 +178,9 @@ class _Lane:
         for due, group in late.items():
             self._give_back(group, due)
         pairs = zip(candidates, answer.verdicts, strict=True)
-        is_used_up = answer.verdicts[-1] in (throttle.HOUR, throttle.DAY)
+        is_used_up = answer.verdicts[-1] in (throttle.HOUR, throttle.DAY) or all(
+            verdict == throttle.PORTFOLIO for verdict in answer.verdicts
+        )
         going = [one for one, verdict in pairs if verdict == throttle.GO]
         return going, None if is_used_up else answer.wait_seconds
 

@@ -32,6 +32,8 @@ HELD: Final = "held"
 CANCELLED: Final = "cancelled"
 TOO_LATE: Final = "not_after"
 SETTLED: Final = "settled"
+# The person has another message of the same campaign: two contacts that proved to be one.
+DUPLICATE: Final = "duplicate_person"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ SELECT m.id, m.contact_id, m.campaign_id, m.template_id, m.type, m.category, m.c
        m.attempts, m.created_at, NOT {is_open},
        CASE
          WHEN m.status <> 'queued' THEN '{SETTLED}'
+         WHEN r.message_id <> m.id THEN '{DUPLICATE}'
          WHEN c.id IS NULL THEN '{Refusal.INVALID_RECIPIENT}'
          WHEN k.status = 'cancelled' THEN '{CANCELLED}'
          WHEN k.status = 'paused' THEN '{HELD}'
@@ -96,6 +99,8 @@ LEFT JOIN messaging_contact c ON c.id = m.contact_id
 LEFT JOIN messaging_conversation t ON t.sender_id = m.sender_id AND t.contact_id = m.contact_id
 LEFT JOIN templates_mgmt_template p ON p.id = m.template_id
 LEFT JOIN messaging_campaign k ON k.id = m.campaign_id
+LEFT JOIN messaging_campaignrecipient r
+       ON r.campaign_id = m.campaign_id AND r.contact_id = m.contact_id
 {rule.joins}
 WHERE m.id = ANY(%(ids)s)
 ORDER BY m.id

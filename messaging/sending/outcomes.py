@@ -16,6 +16,7 @@ from messaging.sending.gate import Candidate
 _SKIPPED: Final = {
     gate.TOO_LATE: "The campaign's last time to send had passed.",
     gate.CANCELLED: "The campaign was cancelled.",
+    gate.DUPLICATE: "This person has another message of the same campaign.",
 }
 
 

@@ -179,9 +179,14 @@ def _entry(one: Outcome, claim: Claim) -> history.Entry:
 
 
 def _count_usage(found: Iterable[Outcome], sender: Sender, now: datetime) -> None:
+    left = [one.candidate for one in found if one.status in {"sent", "unknown"}]
+    people = {one.contact_id for one in left if one.needs_unique}
+    count_usage(sender, messages=len(left), people=people, now=now)
+
+
+def count_usage(sender: Sender, *, messages: int, people: Iterable[UUID], now: datetime) -> None:
     """Add to the hour's count whatever may have reached Meta, and to the portfolio's people."""
-    left = [one for one in found if one.status in {"sent", "unknown"}]
-    if not left:
+    if not messages:
         return
     with connection.cursor() as cursor:
         cursor.execute(
@@ -189,15 +194,15 @@ def _count_usage(found: Iterable[Outcome], sender: Sender, now: datetime) -> Non
             "VALUES (%s, date_trunc('hour', %s::timestamptz, 'UTC'), %s, %s) "
             "ON CONFLICT (sender_id, hour) DO UPDATE "
             "SET sent = u.sent + excluded.sent, last_sent_at = excluded.last_sent_at",
-            [sender.pk, now, len(left), now],
+            [sender.pk, now, messages, now],
         )
-        people = sorted({one.candidate.contact_id for one in left if one.candidate.needs_unique})
-        if people and throttle.portfolio_limit(sender.account) is not None:
+        counted = sorted(people)
+        if counted and throttle.portfolio_limit(sender.account) is not None:
             cursor.execute(
                 "INSERT INTO messaging_portfoliorecipient (portfolio, contact_id, last_at) "
                 "SELECT %s, contact_id, %s FROM unnest(%s::uuid[]) AS t(contact_id) "
                 "ON CONFLICT (portfolio, contact_id) DO UPDATE SET last_at = excluded.last_at",
-                [throttle.portfolio_of(sender.account), now, people],
+                [throttle.portfolio_of(sender.account), now, counted],
             )
 
 

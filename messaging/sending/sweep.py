@@ -17,6 +17,7 @@ from django.db.models import Min
 from accounts import tenancy
 from messaging.messages import history, status
 from messaging.messages.models import Message
+from messaging.senders.models import Sender
 from messaging.sending import queue, record, request, wakeups
 from messaging.sending.models import QueueItem, ScheduledMessage
 
@@ -79,6 +80,9 @@ def _call_unknown(
         Message.objects.bulk_update(lost, fields)
         ids = [message.pk for message in lost]
         record.note_unknown(ids, business_id=business_id, sender_id=sender_id, now=now)
+        sender = Sender.objects.select_related("account").get(pk=sender_id)
+        people = {message.contact_id for message in lost}
+        record.count_usage(sender, messages=len(lost), people=people, now=now)
         history.append([_entry(message, now) for message in lost])
         status.announce([request.changed(one, before="queued", now=now) for one in lost])
 

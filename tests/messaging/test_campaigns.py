@@ -17,6 +17,7 @@ from messaging.campaigns import outcomes, progress, run, settle
 from messaging.campaigns.errors import AlreadyLaunched, AlreadyOver, NobodyThere
 from messaging.campaigns.models import Campaign, CampaignRecipient
 from messaging.campaigns.recipients import Recipient
+from messaging.contacts import merging
 from messaging.messages import tallies
 from messaging.messages.models import Message
 from messaging.senders.models import Sender
@@ -447,3 +448,20 @@ def test_after_a_restore_every_campaign_comes_up_paused(pump: Pump) -> None:
 
     assert paused == 2
     assert {reload(scheduled).status, reload(running).status} == {"paused"}
+
+
+def test_two_contacts_that_prove_to_be_one_person_get_one_message(
+    pump: Pump, sandbox: SandboxProcess
+) -> None:
+    by_phone, by_user_id = pump.person("+34611000101"), pump.person("ES.1122334455667701")
+    campaign = launch(draft(pump.sender, pump.template))
+    advance(campaign)
+    with tenancy.scope(pump.business), transaction.atomic():
+        merging.merge(winner=by_phone, loser=by_user_id, now=timezone.now())
+
+    pump.run()
+    settle.sweep(now=timezone.now())
+
+    assert len(sandbox.accepted()) == 1
+    assert tallies.of(campaign.pk) == {"sent": 1, "skipped": 1}
+    assert reload(campaign).skipped == {"duplicate_person": 1}

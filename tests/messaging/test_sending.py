@@ -20,7 +20,7 @@ from messaging.messages import history
 from messaging.messages.models import Message
 from messaging.senders.models import Sender
 from messaging.sending import queue, request, sweep
-from messaging.sending.models import QueueItem, UnknownMessage
+from messaging.sending.models import QueueItem, SenderUsage, UnknownMessage
 from tests.messaging.pump import Pump
 from tests.sandbox import SandboxProcess
 
@@ -254,12 +254,14 @@ def test_the_pair_limit_lets_a_burst_through_and_then_one_in_six_seconds(
     pump: Pump, sandbox: SandboxProcess
 ) -> None:
     person = pump.person(READ[0])
-    for _ in range(47):
+    for _ in range(60):
         pump.ask(person)
 
-    counts = pump.run(seconds=3)
+    began = timezone.now()
+    counts = pump.run(seconds=60)
 
-    assert counts["sent"] == 45
+    # Forty-five at once, and one more for every six seconds a slow machine took.
+    assert 45 <= counts["sent"] <= 45 + (timezone.now() - began).total_seconds() / 6
     waiting = QueueItem.objects.order_by("message_id").first()
     assert waiting is not None
     assert waiting.not_before > timezone.now()
@@ -359,3 +361,17 @@ def _mark_and_close(message_id: UUID, owner: UUID, marked: list[set[UUID]]) -> N
         marked.append(queue.mark_leaving([message_id], owner=owner, now=timezone.now()))
     finally:
         connection.close()
+
+
+def test_a_worker_that_dies_while_sending_has_used_its_limits(
+    pump: Pump, sandbox: SandboxProcess
+) -> None:
+    message = pump.ask(pump.person(READ[0]))
+    owner = new_id()
+    queue.claim(sender_id=pump.sender.pk, owner=owner, limit=10, now=timezone.now())
+    queue.mark_leaving([message.pk], owner=owner, now=timezone.now())
+    QueueItem.objects.update(lease_until=timezone.now() - timedelta(hours=1))
+
+    sweep.run(now=timezone.now())
+
+    assert SenderUsage.objects.get(sender=pump.sender).sent == 1
