@@ -69,7 +69,7 @@ class DatabaseGauges(Collector):
 
     def collect(self) -> Iterator[Any]:
         """Yield the gauges."""
-        values = {"now": timezone.now(), "most": MOST_COUNTED}
+        values: Any = {"now": timezone.now(), "most": MOST_COUNTED}
         with connection.cursor() as cursor:
             for name, (text, statement) in _GAUGES.items():
                 cursor.execute(statement, values)
