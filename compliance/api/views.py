@@ -19,6 +19,7 @@ from accounts.access import Access
 from compliance import audit, consent, ledger
 from compliance.api import filters, serializers
 from compliance.models import Consent, ConsentEvent, ConsentStatus
+from config.lib import streams
 from config.lib.addresses import Address, InvalidAddress
 from config.lib.api.fields import region_of
 from config.lib.api.filters import require_known
@@ -122,10 +123,11 @@ class Export(ApiView):
         audit.record(
             action="consent.exported", resource="consent", actor=by.user, actor_name=by.actor_name
         )
-        return StreamingHttpResponse(
-            ledger.csv_lines(),
+        return streams.download(
+            request._request,
+            streams.pieces(ledger.csv_lines()),
             content_type="text/csv; charset=utf-8",
-            headers={"Content-Disposition": 'attachment; filename="consent.csv"'},
+            filename="consent.csv",
         )
 
 

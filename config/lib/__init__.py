@@ -6,6 +6,6 @@ jobs        background work by name              tasks       the base of Celery 
 redis       the connection, names of keys        locks       single-flight for periodic work
 rates       token bucket                         partitions  tables by month
 graph       Meta's HTTP transport                alerts      mail, Slack, PagerDuty
-context     the address of who asked
+context     the address of who asked            streams     large answers, sent as they are made
 logging     JSON lines, request ids, redaction   api         pages, errors, filters, permissions
 """

@@ -16,13 +16,13 @@ from django.http import (
     HttpResponse,
     HttpResponseRedirect,
     JsonResponse,
-    StreamingHttpResponse,
 )
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, reverse
 from django.utils import timezone
 from unfold.enums import ActionVariant
 
+from config.lib import streams
 from config.lib.admin import Call, EmptyState, OperatorForm, Step, TenantAdmin, asking, verb
 from config.lib.admin.rendering import badge
 from config.lib.errors import ProjectError
@@ -355,13 +355,19 @@ class CampaignAdmin(TenantAdmin[Campaign]):
         asking.require(request, "reports.view")
         campaign = _find(key)
         if kind == "xlsx":
-            return drawing.workbook(campaign)
+            return streams.file(
+                request,
+                drawing.workbook(campaign),
+                content_type=drawing.XLSX,
+                filename="outcomes.xlsx",
+            )
         if kind != "csv":
             raise Http404
-        return StreamingHttpResponse(
-            outcomes.csv_lines(campaign),
+        return streams.download(
+            request,
+            streams.pieces(outcomes.csv_lines(campaign)),
             content_type="text/csv; charset=utf-8",
-            headers={"Content-Disposition": 'attachment; filename="outcomes.csv"'},
+            filename="outcomes.csv",
         )
 
     def _verbs(self, request: HttpRequest, campaign: Campaign) -> list[str]:

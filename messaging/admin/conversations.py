@@ -10,7 +10,6 @@ from uuid import UUID
 from django.contrib import admin
 from django.contrib import messages as flash
 from django.http import (
-    FileResponse,
     Http404,
     HttpRequest,
     HttpResponse,
@@ -21,7 +20,7 @@ from django.http.response import HttpResponseBase
 from django.urls import URLPattern, reverse
 from django.utils import timezone
 
-from config.lib import addresses, storage
+from config.lib import addresses, storage, streams
 from config.lib.admin import ReadOnlyAdmin, asking
 from config.lib.errors import ProjectError
 from messaging.admin import pages
@@ -207,7 +206,8 @@ class ConversationAdmin(ReadOnlyAdmin[Conversation]):
         if media.status != MediaFile.Status.STORED or not media.path:
             raise Http404
         is_shown = media.mime_type in _SHOWN
-        response = FileResponse(
+        response = streams.file(
+            request,
             storage.media().open(media.path),
             as_attachment=not is_shown,
             filename=media.filename or "file",

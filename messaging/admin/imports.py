@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from django.contrib import admin
-from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, reverse
 from django.utils import timezone
 
+from config.lib import streams
 from config.lib.admin import Call, EmptyState, Step, TenantAdmin, asking, verb
 from config.lib.admin.rendering import badge, bar
 from config.lib.errors import ProjectError
@@ -170,7 +171,7 @@ class ContactImportAdmin(TenantAdmin[ContactImport]):
         except ProjectError as error:
             return pages.refused(request, error, _page_of(held))
         name = f"{held.filename.rpartition('.')[0] or 'import'}-refused.csv"
-        return FileResponse(file, as_attachment=True, filename=name, content_type="text/csv")
+        return streams.file(request, file, content_type="text/csv", filename=name)
 
     @verb(
         "Import now",

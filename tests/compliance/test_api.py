@@ -4,10 +4,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
+from django.test import AsyncClient
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import Role
+from compliance import ledger
 from compliance.models import AuditEntry, ConsentEvent
 from tests.factories.cast import Cast, client_of, make_cast
 from tests.factories.compliance import opt_in
@@ -100,6 +103,35 @@ def test_the_export_streams_the_ledger_and_disarms_formulas(client: APIClient) -
     assert len(lines) == 2
     assert ",+34600111222," in lines[1]
     assert "'=HYPERLINK" in lines[1]
+
+
+def test_the_export_reads_page_by_page_and_of_one_business(
+    client: APIClient, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "PAGE", 2)
+    for number in range(5):
+        grant(client, phone_number=f"60011122{number}")
+    opt_in(cast.other_business, "+34600999888")
+
+    answer: Any = client.get("/api/compliance/consent/export")
+    _, *lines = b"".join(answer.streaming_content).decode().splitlines()
+
+    assert [line.split(",")[1] for line in lines] == [f"+3460011122{n}" for n in range(5)]
+
+
+def test_the_export_is_not_collected_before_it_is_sent(client: APIClient, cast: Cast) -> None:
+    grant(client)
+    server = AsyncClient()
+    server.force_login(cast.alice, backend="django.contrib.auth.backends.ModelBackend")
+
+    async def read() -> tuple[bool, bytes]:
+        answer: Any = await server.get("/api/compliance/consent/export")
+        return answer.is_async, b"".join([piece async for piece in answer])
+
+    is_async, content = async_to_sync(read)()
+
+    assert is_async
+    assert content.count(b"\r\n") == 2
 
 
 @pytest.mark.parametrize(

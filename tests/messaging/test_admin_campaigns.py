@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from django.test import Client
+from asgiref.sync import async_to_sync
+from django.test import AsyncClient, Client
 from django.urls import reverse
 
 from accounts import tenancy
@@ -174,6 +177,27 @@ def test_outcomes_are_downloaded(cast: Cast, owner: Client, kind: str) -> None:
     content = b"".join(answer.streaming_content)  # type: ignore[attr-defined]  # a streamed answer
 
     assert answer.status_code == 200
+    assert content.startswith(b"PK" if kind == "xlsx" else b"\xef\xbb\xbfcontact")
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_outcomes_are_not_collected_before_they_are_sent(
+    cast: Cast, owner: Client, kind: str
+) -> None:
+    sender, template = stage(cast)
+    plan(owner, sender, template)
+    owner.post(page("plan", "new", "variables"), {"source-1": "value", "text-1": "you"})
+    campaign: Campaign = Campaign.across_businesses.get()
+    server = AsyncClient()
+    server.force_login(cast.alice, backend="django.contrib.auth.backends.ModelBackend")
+
+    async def read() -> tuple[bool, bytes]:
+        answer: Any = await server.get(page("outcomes", campaign.pk, kind))
+        return answer.is_async, b"".join([piece async for piece in answer])
+
+    is_async, content = async_to_sync(read)()
+
+    assert is_async
     assert content.startswith(b"PK" if kind == "xlsx" else b"\xef\xbb\xbfcontact")
 
 

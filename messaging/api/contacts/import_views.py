@@ -16,6 +16,7 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from config.lib import streams
 from config.lib.api.views import ApiView, ApiViewSet
 from config.lib.errors import NotFound
 from messaging.api.contacts import filters, serializers
@@ -104,9 +105,8 @@ class RefusedRows(ApiView):
         """Download the refused rows with verdict and reason, as CSV."""
         found = _get(pk)
         name = f"{found.filename.rpartition('.')[0] or 'import'}-refused.csv"
-        return FileResponse(
-            imports.open_refused(found), as_attachment=True, filename=name, content_type="text/csv"
-        )
+        opened = imports.open_refused(found)
+        return streams.file(request._request, opened, content_type="text/csv", filename=name)
 
 
 def _get(pk: UUID) -> ContactImport:
