@@ -1,4 +1,4 @@
-"""The ASGI application the web server runs: the webhook door, and Django behind it."""
+"""The ASGI application the web server runs: the webhook door, a limit of bodies, and Django."""
 
 import os
 
@@ -8,9 +8,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 django = get_asgi_application()
 
+from config.bodies import BodyLimit  # noqa: E402  # needs the apps to be ready
 from config.startup import require_sound_settings  # noqa: E402  # needs the apps to be ready
 from messaging.webhooks.intake import Intake  # noqa: E402  # needs the apps to be ready
 
 require_sound_settings()
 
-application = Intake(django)
+behind = BodyLimit(django)
+application = Intake(behind)

@@ -5,6 +5,14 @@ from datetime import timedelta
 from config.env import env
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("API_MAX_BODY_BYTES", default=10 * 1024 * 1024)
+# Larger than a body elsewhere, by the start of the path: a file, and what a form adds to it.
+_MB = 1024 * 1024
+UPLOAD_MAX_BODY_BYTES = {
+    "/api/contacts/import": 210 * _MB,
+    "/admin/messaging/contactimport/": 210 * _MB,
+    "/api/whatsapp/media": 110 * _MB,
+    "/admin/messaging/conversation/": 110 * _MB,
+}
 IDEMPOTENCY_STORE = "accounts.idempotency.Store"
 CSRF_FAILURE_VIEW = "config.lib.api.pages.csrf_failure"
 
