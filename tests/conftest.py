@@ -66,10 +66,14 @@ def worker_process(django_db_setup: None, worker_env: dict[str, str]) -> Iterato
 
 
 @pytest.fixture
-def worker(worker_process: Worker, transactional_db: None) -> Worker:
-    """Return a running worker of all queues; it sees what the test commits."""
+def worker(worker_process: Worker, transactional_db: None) -> Iterator[Worker]:
+    """Return a running worker of all queues; it sees what the test commits.
+
+    It ends with the test: left running, it would take the work of the next one.
+    """
     worker_process.start()
-    return worker_process
+    yield worker_process
+    worker_process.stop()
 
 
 @pytest.fixture

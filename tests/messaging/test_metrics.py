@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from backups.models import Backup
 from messaging.sending.models import QueueItem
@@ -14,8 +15,14 @@ from messaging.webhooks.models import PendingEvent
 from tests.messaging.pump import Pump
 
 
+@pytest.fixture(autouse=True)
+def token(settings: Settings) -> None:
+    settings.METRICS_TOKEN = "scrape"
+
+
 def gauges() -> dict[str, float]:
-    lines = Client().get("/metrics").content.decode().splitlines()
+    answer = Client().get("/metrics", headers={"Authorization": "Bearer scrape"})
+    lines = answer.content.decode().splitlines()
     pairs = (line.rsplit(" ", 1) for line in lines if line.startswith("switchboard_"))
     return {name: float(value) for name, value in pairs}
 
