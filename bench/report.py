@@ -75,8 +75,11 @@ def run(names: Sequence[str], *, quick: bool, write: Callable[[str], Any]) -> di
 
 
 def save(results: Mapping[str, Any]) -> None:
-    """Keep the results in bench/results.json."""
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    """Keep the results in bench/results.json; what this run left out stays from the last one."""
+    kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    before = kept.get("results", {}) if kept.get("quick") == results["quick"] else {}
+    merged = {**results, "results": {**before, **results["results"]}}
+    RESULTS.write_text(json.dumps(merged, indent=1) + "\n")
 
 
 HEADER: Final = f"{'':10}{'measured':>28}{'ceiling':>10}{'ratio':>8}   goal"
