@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Final
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from unfold.enums import ActionVariant
 
 from config.lib import addresses
@@ -204,7 +205,7 @@ class MessageAdmin(ReadOnlyAdmin[Message]):
             bubble=bubbles.draw([message])[0],
             tone=_css(TONES.get(message.status, "muted")),
             moments=_story(message),
-            can_help=_can_help(message),
+            refusal=retry.find_refusal(message, now=timezone.now()),
             advice=_advice(message),
             verbs=self._verbs(request, message),
             error_title=_reason(message),
@@ -284,10 +285,6 @@ def _advice(message: Message) -> str:
     if message.status not in {Status.FAILED, Status.SKIPPED} or message.error_code is None:
         return ""
     return describe(message.error_code).advice
-
-
-def _can_help(message: Message) -> bool:
-    return message.error_code is None or describe(message.error_code).retryable
 
 
 def _story(message: Message) -> list[Moment]:

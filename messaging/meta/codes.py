@@ -49,7 +49,8 @@ class ErrorInfo:
     `retryable`: the same message may succeed later, by itself or once the cause is removed; an
     operator may ask for it. `automatic`: the pump may send it again without being asked.
     `whole_account`: a pause covers every number of the WhatsApp account, not one.
-    `wait_seconds`: the least time before another try. `max_attempts`: fewer than usual.
+    `wait_seconds`: the least time before another try, whoever asks. `max_attempts`: fewer than
+    usual.
     """
 
     code: int | None

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from django.db import transaction
 
+from config.lib import moments
 from config.lib.errors import Conflict
 from messaging.errors import SENTENCES, Refusal
 from messaging.messages import history, status
@@ -17,6 +19,7 @@ from messaging.meta.errors import describe
 from messaging.sending import gate, queue, request
 
 BATCH = 500
+TOO_EARLY: Final = "too_early"
 
 
 class NotRetryable(Conflict):
@@ -39,9 +42,22 @@ def one(message: Message, *, now: datetime, by: object = "") -> Message:
         held: Message = Message.objects.select_for_update().get(pk=message.pk)
         reason = _why_not(held, now)
         if reason:
-            raise NotRetryable(_sentence(reason), extra={"reason": reason})
+            raise NotRetryable(_sentence(reason, held), extra={"reason": reason})
         _queue_again([held], now=now, by=by)
     return held
+
+
+def earliest(message: Message) -> datetime | None:
+    """Return when a failed message may be tried again: its error says how long to wait."""
+    if message.error_code is None or message.failed_at is None:
+        return None
+    return message.failed_at + timedelta(seconds=describe(message.error_code).wait_seconds)
+
+
+def find_refusal(message: Message, *, now: datetime) -> str:
+    """Say in a sentence why its error forbids another try now; empty when it does not."""
+    reason = _of_error(message, now)
+    return _sentence(reason, message) if reason else ""
 
 
 def many(messages: Iterable[Message], *, now: datetime, by: object = "") -> Retried:
@@ -76,9 +92,7 @@ def _page(page: list[Message], refused: Counter[str], now: datetime, by: object)
 def _why_not(message: Message, now: datetime) -> str | None:
     if not message.is_retryable:
         return "not_failed"
-    if message.error_code is not None and not describe(message.error_code).retryable:
-        return message.error_reason or str(message.error_code)
-    return gate.find_refusal(
+    return _of_error(message, now) or gate.find_refusal(
         sender=message.sender,
         contact=message.contact,
         category=message.category,
@@ -87,11 +101,23 @@ def _why_not(message: Message, now: datetime) -> str | None:
     )
 
 
-def _sentence(reason: str) -> str:
+def _of_error(message: Message, now: datetime) -> str | None:
+    if message.error_code is None:
+        return None
+    if not describe(message.error_code).retryable:
+        return message.error_reason or str(message.error_code)
+    due = earliest(message)
+    return TOO_EARLY if due and now < due else None
+
+
+def _sentence(reason: str, message: Message) -> str:
     if reason in list(Refusal):
         return SENTENCES[Refusal(reason)]
     if reason == "not_failed":
         return "Only a failed message can be tried again."
+    due = earliest(message)
+    if reason == TOO_EARLY and due:
+        return f"It is too early: this error allows another try from {moments.text(due)}."
     return "Trying again cannot help with this error."
 
 

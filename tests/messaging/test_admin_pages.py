@@ -310,6 +310,21 @@ def test_a_failed_message_is_queued_again(cast: Cast, sign_in: Any) -> None:
     assert message.status == "queued"
 
 
+def test_a_message_that_must_wait_says_until_when_and_has_no_button(
+    cast: Cast, sign_in: Any
+) -> None:
+    message = failed_message(cast, error_code=131049)
+    client, again = sign_in(cast.alice), page("messaging_message_retry", message.pk)
+
+    shown = client.get(page("messaging_message_change", message.pk))
+    client.post(again)
+
+    message.refresh_from_db()
+    assert "this error allows another try from" in shown.text
+    assert again not in shown.text
+    assert message.status == "failed"
+
+
 def test_a_message_of_unknown_outcome_is_sent_again_only_after_the_risk_is_read(
     cast: Cast, sign_in: Any
 ) -> None:

@@ -214,6 +214,33 @@ def test_one_message_is_tried_again_or_the_reason_is_given(client: APIClient, ma
     assert wanted.json()["status"] == "queued"
 
 
+def test_a_failure_that_asks_to_wait_is_not_tried_again_before(
+    client: APIClient, make: Make, pump: Pump
+) -> None:
+    def capped(**ago: int) -> Message:
+        return make(
+            status="failed",
+            failed_at=timezone.now() - timedelta(**ago),
+            template=pump.template,
+            category="utility",
+            type="template",
+            error_code=131049,
+            error_reason="marketing_cap",
+        )
+
+    early, due = capped(hours=23), capped(hours=25)
+
+    one = client.put(f"/api/messages/retry/{early.pk}", {})
+    many = client.post("/api/messages/retry", {})
+
+    [error] = one.json()["errors"]
+    assert (one.status_code, error["code"]) == (409, "not_retryable")
+    assert error["extra"] == {"reason": "too_early"}
+    assert "another try from" in error["detail"]
+    assert many.json() == {"requeued": 1, "not_retryable": {"too_early": 1}, "more": False}
+    assert [one.message_id for one in QueueItem.objects.all()] == [due.pk]
+
+
 def test_limits_and_pauses_of_a_number(client: APIClient, pump: Pump) -> None:
     number = {"sender": pump.sender.phone_number_id}
     until = timezone.now() + timedelta(hours=1)
