@@ -24,6 +24,7 @@ from config.lib.admin.rendering import ago, badge, link
 from config.lib.errors import ProjectError
 from messaging.admin import pages
 from messaging.admin.forms.contacts import ContactForm, ListForm, OptInForm, OptOutForm, TagForm
+from messaging.campaigns import audience
 from messaging.contacts import editing, lists, tags
 from messaging.contacts.models import Contact, ContactList, ContactTag, ListEntry, Tag
 from messaging.inbox import bubbles, person
@@ -364,9 +365,32 @@ class ContactListAdmin(TenantAdmin[ContactList]):
         else:
             obj.pk = lists.create(name=obj.name).pk
 
-    def delete_model(self, request: HttpRequest, obj: ContactList) -> None:
-        """Delete the list; its people stay."""
-        lists.delete(obj)
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: Any = None
+    ) -> HttpResponse:
+        """Ask, then delete the list; its people stay."""
+        asking.require(request, MANAGE)
+        found: ContactList = pages.find(ContactList.objects.all(), object_id)
+        back = reverse("admin:messaging_contactlist_change", args=[found.pk])
+        try:
+            audience.require_unused(found)
+        except ProjectError as error:
+            return pages.refused(request, error, back)
+        if request.method == "POST":
+            lists.delete(found)
+            return self.back_to_list(request, f"The list “{found.name}” is deleted.")
+        verb = "stands" if found.size == 1 else "stand"
+        return pages.show(
+            self,
+            request,
+            "ask",
+            title=f"Delete the list “{found.name}”?",
+            original=found,
+            lead=f"{_people(found.size)} {verb} on this list. They stay contacts.",
+            submit="Delete the list",
+            is_danger=True,
+            back=back,
+        )
 
 
 _CHOSEN = "contacts_chosen"

@@ -23,7 +23,8 @@ from accounts import tenancy
 from config.lib import ids
 from messaging.campaigns import conditions
 from messaging.campaigns.conditions import Query
-from messaging.campaigns.errors import AudienceInvalid
+from messaging.campaigns.errors import AudienceInvalid, ListInUse
+from messaging.campaigns.models import Campaign
 from messaging.contacts.models import ContactImport, ContactList
 
 ALL: Final = "all"
@@ -32,6 +33,8 @@ _COMBINABLE: Final = ("list", "import", "tag", "filter")
 _KNOWN: Final = (ALL, RECIPIENTS, *_COMBINABLE)
 # A worker's clock may be this much behind the one that made a contact's id.
 _SKEW: Final = timedelta(seconds=1)
+# How many campaigns a refusal names.
+_NAMED: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,32 @@ def resolve(
     if born_by is not None:
         query.add(f"c.id <= {query.param(ids.floor_of(born_by + _SKEW))}")
     return Audience(source=source, key=key, where=query.where, params=query.params)
+
+
+def require_unused(contact_list: ContactList) -> None:
+    """Raise `ListInUse` while campaigns that are not over go to this list."""
+    names = campaigns_using_list(contact_list.pk)
+    if names:
+        shown = ", ".join(f"“{name}”" for name in names[:_NAMED])
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        raise ListInUse(
+            f"Campaigns that are not over go to this list: {shown}{more}. Give them another "
+            "audience or cancel them first.",
+            extra={"campaigns": names},
+        )
+
+
+def campaigns_using_list(list_id: UUID) -> list[str]:
+    """Return the names of the campaigns not over that go to a list, or an import that filled it."""
+    imports = set(ContactImport.objects.filter(list_id=list_id).values_list("pk", flat=True))
+    rows = Campaign.objects.exclude(status__in=Campaign.FINAL).order_by("-pk")
+    rows = rows.filter(audience__has_any_keys=["list", "import"])
+    return [
+        name
+        for name, spec in rows.values_list("name", "audience")
+        if conditions.as_id(spec.get("list")) == list_id
+        or conditions.as_id(spec.get("import")) in imports
+    ]
 
 
 def _check_shape(spec: object, path: str, query: Query) -> None:

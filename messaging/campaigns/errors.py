@@ -63,6 +63,12 @@ class AlreadyOver(WrongState):
     code = "campaign_over"
 
 
+class ListInUse(Conflict):
+    """Campaigns that are not over go to this list."""
+
+    code = "list_in_use"
+
+
 class NobodyThere(Conflict):
     """The audience is empty."""
 

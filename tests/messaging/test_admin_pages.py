@@ -16,10 +16,12 @@ from accounts import tenancy
 from accounts.models import Role, User
 from compliance import consent
 from compliance.models import Scope
-from messaging.contacts.models import Contact, ContactImport, Tag
+from messaging.contacts import lists
+from messaging.contacts.models import Contact, ContactImport, ContactList, Tag
 from messaging.conversations.models import Conversation
 from messaging.messages.models import Message
 from messaging.sending.models import QueueItem
+from tests.factories.campaigns import draft
 from tests.factories.cast import Cast, make_cast
 from tests.factories.compliance import opt_in
 from tests.factories.messaging import (
@@ -373,3 +375,31 @@ def test_an_address_changed_by_hand_is_no_error_of_ours(
     answer = sign_in(cast.alice).get(f"/admin/messaging/{address}")
 
     assert answer.status_code == 200
+
+
+def test_deleting_a_list_is_one_short_question(cast: Cast, sign_in: Any) -> None:
+    with tenancy.scope(cast.business):
+        held = lists.create(name="Spring")
+        lists.add(held, contacts=[ContactFactory.create(business=cast.business).pk])
+    client = sign_in(cast.alice)
+
+    asked = client.get(page("messaging_contactlist_delete", held.pk))
+    assert "1 person stands on this list. They stay contacts." in asked.text
+    assert "List entry" not in asked.text
+
+    client.post(page("messaging_contactlist_delete", held.pk))
+    assert not ContactList.across_businesses.exists()
+    assert Contact.across_businesses.count() == 1
+
+
+def test_a_list_that_a_campaign_goes_to_is_kept(cast: Cast, sign_in: Any) -> None:
+    sender = SenderFactory.create(business=cast.business)
+    template = TemplateFactory.create(account=sender.account)
+    with tenancy.scope(cast.business):
+        held = lists.create(name="Spring")
+    draft(sender, template, audience={"list": str(held.pk)}, variables={"1": {"value": "you"}})
+
+    answer = sign_in(cast.alice).post(page("messaging_contactlist_delete", held.pk), follow=True)
+
+    assert "go to this list: “Autumn”" in answer.text
+    assert ContactList.across_businesses.exists()

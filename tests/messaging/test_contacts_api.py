@@ -8,15 +8,20 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts import tenancy
 from accounts.models import Role
+from messaging.campaigns import run
 from messaging.contacts import imports
 from messaging.contacts.models import Contact, ContactImport
 from tests.factories.accounts import issue_key
+from tests.factories.campaigns import draft
 from tests.factories.cast import Cast, client_of, client_of_key, make_cast
 from tests.factories.contacts import NOW, ContactFactory, ContactListFactory, TagFactory
+from tests.factories.messaging import SenderFactory
+from tests.factories.templates import TemplateFactory
 
 pytestmark = pytest.mark.urls("tests.messaging.contacts_urls")
 CSV = b"Name,Phone,Consent\nAna,600555001,yes\nEva,bad,yes\n"
@@ -215,6 +220,23 @@ def test_two_lists_cannot_have_one_name(alice: APIClient) -> None:
     again = alice.post("/api/lists", {"name": " Spring "}, format="json")
 
     assert error_of(again) == (409, "list_name_taken", "name")
+
+
+def test_a_list_that_a_campaign_goes_to_is_not_deleted(cast: Cast, alice: APIClient) -> None:
+    key = alice.post("/api/lists", {"name": "Spring"}, format="json").json()["id"]
+    sender = SenderFactory.create(business=cast.business)
+    template = TemplateFactory.create(account=sender.account)
+    campaign = draft(
+        sender, template, audience={"list": key.upper()}, variables={"1": {"value": "you"}}
+    )
+
+    refused = alice.delete(f"/api/lists/{key}")
+    assert error_of(refused)[:2] == (409, "list_in_use")
+    assert "“Autumn”" in refused.json()["errors"][0]["detail"]
+
+    with tenancy.scope(cast.business):
+        run.cancel(campaign, by=run.SYSTEM, now=timezone.now())
+    assert alice.delete(f"/api/lists/{key}").status_code == 204
 
 
 def _work(cast: Cast, import_id: str) -> None:

@@ -19,6 +19,7 @@ from accounts.models import User
 from config.lib.api.views import ApiGenericView, ApiViewSet
 from config.lib.errors import NotFound
 from messaging.api.contacts import filters, serializers
+from messaging.campaigns import audience
 from messaging.contacts import editing, lists, tags
 from messaging.contacts.models import Contact, ContactList, Tag
 
@@ -161,8 +162,10 @@ class Lists(ListModelMixin, ApiViewSet):
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: UUID) -> Response:
-        """Delete a list; its contacts stay."""
-        lists.delete(get_list(pk))
+        """Delete a list; its contacts stay. 409 `list_in_use` while campaigns go to it."""
+        found = get_list(pk)
+        audience.require_unused(found)
+        lists.delete(found)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
