@@ -23,7 +23,7 @@ from honcho.colour import get_colours
 from honcho.printer import Message, Printer
 
 from config.dev.embedded import EmbeddedError, Servers
-from config.dev.embedded.host import LOOPBACK, REPOSITORY, is_port_free, wait_until
+from config.dev.embedded.host import LOOPBACK, REPOSITORY, is_port_free, may_listen, wait_until
 from config.lib.jobs import BACKUPS, BULK, LONG, QUEUES
 
 WEB: Final = "web"
@@ -196,8 +196,12 @@ class Stack:
         return self._processes[name]
 
     def require_free_ports(self) -> None:
-        """Raise StackError when a port is taken."""
+        """Raise StackError when a port is taken or not ours to listen on."""
         for port, variable in ((self.port, "PORT"), (self.sandbox_port, "SANDBOX_PORT")):
+            if not may_listen(port):
+                raise StackError(
+                    f"Only root may listen on port {port}: choose one from 1024 with {variable}=."
+                )
             if not is_port_free(port):
                 raise StackError(
                     f"Port {port} is taken: stop what uses it, or choose another with {variable}=."
@@ -251,10 +255,13 @@ class Stack:
             self._require_all_alive()
             time.sleep(0.5)
 
-    def manage(self, *arguments: str) -> None:
+    def manage(self, *arguments: str, env: Mapping[str, str] | None = None) -> None:
         """Run a `manage.py` command with the stack's environment; raise StackError if it fails."""
         done = subprocess.run(  # noqa: S603  # our own program
-            [sys.executable, "manage.py", *arguments], cwd=REPOSITORY, env=self.env, check=False
+            [sys.executable, "manage.py", *arguments],
+            cwd=REPOSITORY,
+            env=self.env | dict(env or {}),
+            check=False,
         )
         if done.returncode:
             raise StackError(f"manage.py {arguments[0]} failed with code {done.returncode}.")

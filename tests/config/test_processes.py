@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +54,18 @@ def test_a_taken_port_is_one_line_before_anything_starts(variable: str) -> None:
         f"CommandError: Port {taken} is taken: stop what uses it, or choose another with "
         f"{variable}=."
     )
+
+
+def test_a_port_only_root_may_use_is_not_called_taken(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refuse(_socket: socket.socket, _address: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(socket.socket, "bind", refuse)
+
+    with pytest.raises(StackError, match=r"Only root may listen on port 80: .* with PORT=\."):
+        Stack(tmp_path, port=80).require_free_ports()
 
 
 def test_every_process_runs_and_a_killed_one_is_named_and_comes_back(stack: Stack) -> None:

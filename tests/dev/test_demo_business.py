@@ -82,3 +82,15 @@ def test_without_a_sandbox_there_are_people_all_the_same(
 
     assert "not asked now" in told
     assert User.objects.filter(email=demo_business.PLATFORM_ADMIN).exists()
+
+
+def test_starting_afresh_says_that_it_deletes_and_says_nothing_else(
+    sandbox: SandboxProcess,
+) -> None:
+    assert run("--afresh", "--quiet") == ""
+    before = Business.objects.get(name=demo_business.NAME)
+
+    told = run("--afresh", "--quiet")
+
+    assert told == f"Starting afresh: deleting what {demo_business.NAME} did before.\n"
+    assert not Business.objects.filter(pk=before.pk).exists()

@@ -44,6 +44,18 @@ def is_port_free(port: int) -> bool:
     return True
 
 
+def may_listen(port: int) -> bool:
+    """Tell whether this user is allowed to listen on the port, taken or not."""
+    with socket.socket() as probe:
+        try:
+            probe.bind((LOOPBACK, port))
+        except PermissionError:
+            return False
+        except OSError:
+            return True
+    return True
+
+
 def choose_port(preferred: int | None) -> int:
     """Return the preferred port if it is free, else a random free one."""
     if preferred is not None and is_port_free(preferred):

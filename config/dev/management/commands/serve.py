@@ -8,13 +8,14 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from config.dev.processes import Stack, StackError, ignore_signals, leave_on_sigterm
 
+QUIET = {"LOG_LEVEL": "WARNING"}
+
 
 class Command(BaseCommand):
     """Start servers, migrate, make the demo business, then serve until Ctrl-C."""
 
     help = "Start PostgreSQL, Redis, web, worker, beat and the sandbox; serve until Ctrl-C."
     requires_system_checks: list[str] = []
-    business_options: tuple[str, ...] = ()
     log_dir: Path | None = None
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -32,19 +33,28 @@ class Command(BaseCommand):
         leave_on_sigterm()
         try:
             stack.start()
-            stack.manage("demo_business", *self.business_options)
-            self.stdout.write(f"Switchboard: {stack.web_url}/admin/")
-            self.stdout.write(f"Sandbox:     {stack.sandbox_url}/")
+            self.make_business(stack)
             self.stay(stack, **options)
         except KeyboardInterrupt:
-            self.stdout.write("\nStopping...")
+            self.say("\nStopping...")
         except StackError as error:
             raise CommandError(str(error)) from error
         finally:
             ignore_signals()
             stack.stop()
 
+    def make_business(self, stack: Stack) -> None:
+        """Make what is missing of the demo business and say where everything is."""
+        stack.manage("demo_business", env=QUIET)
+        self.say(f"Switchboard: {stack.web_url}/admin/")
+        self.say(f"Sandbox:     {stack.sandbox_url}/")
+
     def stay(self, stack: Stack, **options: Any) -> None:
         """Stay up until Ctrl-C or until a process ends by itself."""
-        self.stdout.write("Ctrl-C stops everything.")
+        self.say("Ctrl-C stops everything.")
         stack.wait()
+
+    def say(self, line: str) -> None:
+        """Write the line now, also where nobody reads it from a terminal."""
+        self.stdout.write(line)
+        self.stdout.flush()
