@@ -22,7 +22,7 @@ from django.urls import URLPattern, reverse
 from django.utils import timezone
 from unfold.enums import ActionVariant
 
-from config.lib import streams
+from config.lib import moments, streams
 from config.lib.admin import Call, EmptyState, OperatorForm, Step, TenantAdmin, asking, verb
 from config.lib.admin.rendering import badge
 from config.lib.errors import ProjectError
@@ -126,7 +126,7 @@ class CampaignAdmin(TenantAdmin[Campaign]):
     def when(self, campaign: Campaign) -> str:
         """Show when it started, or will."""
         at = campaign.launched_at or campaign.scheduled_at or campaign.created_at
-        return f"{at:%Y-%m-%d %H:%M}"
+        return moments.short(at)
 
     # planning
 
@@ -256,7 +256,7 @@ class CampaignAdmin(TenantAdmin[Campaign]):
     def check_view(self, request: HttpRequest, key: UUID) -> HttpResponseBase:
         """Show the page of the dry run, which is asked for by the page itself."""
         campaign = _find(key)
-        if campaign.status not in run.UNLAUNCHED:
+        if not run.is_unlaunched(campaign):
             return HttpResponseRedirect(_page_of(campaign))
         return self._show(
             request, plan.open_(request, str(key)), "check", campaign=campaign, result=None
@@ -280,7 +280,7 @@ class CampaignAdmin(TenantAdmin[Campaign]):
     def launch_view(self, request: HttpRequest, key: UUID) -> HttpResponseBase:
         """Start it now or later."""
         campaign = _find(key)
-        if campaign.status not in run.UNLAUNCHED:
+        if not run.is_unlaunched(campaign):
             return HttpResponseRedirect(_page_of(campaign))
         zone = ZoneInfo(pages.business_of(request).time_zone or "UTC")
         form = LaunchForm(request.POST or None, request=request, zone=zone)
@@ -332,7 +332,7 @@ class CampaignAdmin(TenantAdmin[Campaign]):
             audience_words=drawing.audience(campaign.audience),
             is_alive=campaign.status in _ALIVE or _is_settling(campaign),
             verbs=self._verbs(request, campaign),
-            is_unlaunched=campaign.status in run.UNLAUNCHED,
+            is_unlaunched=run.is_unlaunched(campaign),
             **drawing.progress_facts(progress.of(campaign, now=timezone.now())),
         )
 
@@ -390,7 +390,7 @@ class CampaignAdmin(TenantAdmin[Campaign]):
         "Resume",
         permission=SEND,
         icon="play_arrow",
-        when=lambda one: one.status == Status.PAUSED,
+        when=lambda one: one.status == Status.PAUSED and not run.is_unlaunched(one),
     )
     def resume(self, call: Call) -> str:
         """Go on where it stopped."""

@@ -62,6 +62,12 @@ class Actor:
 SYSTEM: Final = Actor(name="system")
 
 
+def is_unlaunched(campaign: Campaign) -> bool:
+    """Tell whether it can still be changed: a draft, scheduled, or paused before it started."""
+    is_held = campaign.status == Status.PAUSED and campaign.launched_at is None
+    return campaign.status in UNLAUNCHED or is_held
+
+
 def get(id_: object) -> Campaign:
     """Return a campaign of the business in scope; raise NotFound."""
     found: Campaign | None = (
@@ -113,8 +119,8 @@ def schedule(campaign: Campaign, *, at: datetime, by: Actor, now: datetime) -> C
     if held.not_after and held.not_after <= at:
         raise InvalidInput("It would start after its last time to send.", attr="not_after")
     _require_ready(held)
-    held.status, held.scheduled_at = Status.SCHEDULED, at
-    held.save(update_fields=["status", "scheduled_at"])
+    held.status, held.scheduled_at, held.pause_reason = Status.SCHEDULED, at, ""
+    held.save(update_fields=["status", "scheduled_at", "pause_reason"])
     _note("scheduled", held, by, at=at.isoformat())
     return held
 
@@ -213,7 +219,7 @@ def start_or_pause(campaign: Campaign, *, latest: datetime, now: datetime) -> bo
     if campaign.scheduled_at and campaign.scheduled_at < latest:
         _stop(
             campaign,
-            reason="Found long after its time: look at it, then resume or cancel.",
+            reason="Found long after its time: look at it, then launch or cancel it.",
             by=SYSTEM,
             now=now,
         )
@@ -274,7 +280,7 @@ def _locked(campaign: Campaign) -> Campaign:
 def _require_unlaunched(campaign: Campaign) -> None:
     if campaign.status in Campaign.FINAL:
         raise AlreadyOver(f"The campaign is {campaign.get_status_display().lower()}.")
-    if campaign.status not in UNLAUNCHED:
+    if not is_unlaunched(campaign):
         raise AlreadyLaunched("The campaign was launched already.")
 
 

@@ -226,3 +226,23 @@ def test_a_campaign_of_another_business_is_not_there(cast: Cast, owner: Client) 
     for name in ("change", "check", "check_result", "launch", "progress", "pause"):
         assert charlie.get(page(name, campaign.pk)).status_code == 404
     assert charlie.get(page("plan", campaign.pk, "message")).status_code == 404
+
+
+def test_a_campaign_that_could_not_start_is_changed_and_launched(cast: Cast, owner: Client) -> None:
+    sender, template = stage(cast)
+    plan(owner, sender, template)
+    owner.post(page("plan", "new", "variables"), {"source-1": "value", "text-1": "you"})
+    campaign: Campaign = Campaign.across_businesses.get()
+    owner.post(page("launch", campaign.pk), {"when": "later", "scheduled_at": "2099-07-01T10:00"})
+    owner.post(page("pause", campaign.pk), {"reason": "Could not start: No such list."})
+
+    shown = owner.get(page("change", campaign.pk)).text
+    assert page("check", campaign.pk) in shown
+    assert page("resume", campaign.pk) not in shown
+    owner.post(page("plan", campaign.pk, "audience"), {"source": "all"})
+    owner.post(page("plan", campaign.pk, "variables"), {"source-1": "value", "text-1": "them"})
+    owner.post(page("launch", campaign.pk), {"when": "now"})
+
+    campaign.refresh_from_db()
+    assert (campaign.status, campaign.pause_reason) == ("launching", "")
+    assert campaign.variables == {"1": {"value": "them"}}
