@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase, StreamingHttpResponse
+from django.utils import timezone
 
 from accounts import access, business_choice, lockout, tenancy
 from accounts.models import User
@@ -21,9 +23,10 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseB
 class BusinessMiddleware:
     """Give every request a clean scope, `request.access` and `request.business`.
 
-    Pages (the admin) act in the business of the session. API requests start with none:
-    authentication enters it. A streamed answer is produced in the scope of its request. What the
-    audit trail records meanwhile has the address the request came from.
+    Pages (the admin) act in the business of the session and show times in its zone. API requests
+    start with none: authentication enters it, and their times are UTC. A streamed answer is
+    produced in the scope of its request. What the audit trail records meanwhile has the address
+    the request came from.
     """
 
     sync_capable = True
@@ -40,7 +43,8 @@ class BusinessMiddleware:
             return self._call_async(request)
         with tenancy.no_scope(), context.asked_by(lockout.address(request)):
             enter_session_business(request)
-            response = self.get_response(request)
+            with timezone.override(_zone(request)):
+                response = self.get_response(request)
             return _stream_in_scope(request, response)  # type: ignore[arg-type]  # sync here
 
     async def _call_async(self, request: HttpRequest) -> HttpResponseBase:
@@ -49,7 +53,8 @@ class BusinessMiddleware:
             chosen = access.of(request)
             if chosen and chosen.business:
                 tenancy.enter(chosen.business)
-            response = await self.get_response(request)  # type: ignore[misc]  # async here
+            with timezone.override(_zone(request)):
+                response = await self.get_response(request)  # type: ignore[misc]  # async here
             return _stream_in_scope(request, response)
 
 
@@ -64,6 +69,11 @@ def enter_session_business(request: HttpRequest) -> None:
     chosen = access.of(request)
     if chosen and chosen.business:
         tenancy.enter(chosen.business)
+
+
+def _zone(request: HttpRequest) -> ZoneInfo | None:
+    chosen = access.of(request)
+    return ZoneInfo(chosen.business.time_zone) if chosen and chosen.business else None
 
 
 def _stream_in_scope(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:

@@ -27,10 +27,10 @@ class NewKeyForm(OperatorForm):
         help_text="As few as the program needs. You cannot give what you do not hold.",
     )
     expires_at = forms.DateTimeField(
-        label="Expires at (UTC)",
+        label="Expires at",
         required=False,
         widget=forms.DateTimeInput,
-        help_text="Empty: it lives until it is revoked.",
+        help_text="In your business's time zone. Empty: it lives until it is revoked.",
     )
 
     def prepare(self) -> None:

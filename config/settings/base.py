@@ -94,6 +94,7 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
+FORMAT_MODULE_PATH = ["config.formats"]
 SILENCED_SYSTEM_CHECKS: list[str] = []
 
 STATIC_URL = "static/"

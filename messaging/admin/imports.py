@@ -12,7 +12,7 @@ from django.http.response import HttpResponseBase
 from django.urls import URLPattern, reverse
 from django.utils import timezone
 
-from config.lib import streams
+from config.lib import moments, streams
 from config.lib.admin import Call, EmptyState, Step, TenantAdmin, asking, verb
 from config.lib.admin.rendering import badge, bar
 from config.lib.errors import ProjectError
@@ -114,7 +114,7 @@ class ContactImportAdmin(TenantAdmin[ContactImport]):
     @admin.display(description="When")
     def at(self, held: ContactImport) -> str:
         """Show when."""
-        return f"{held.created_at:%Y-%m-%d %H:%M}"
+        return moments.short(held.created_at)
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: Any = None

@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from unfold.enums import ActionVariant
 
-from config.lib import addresses
+from config.lib import addresses, moments
 from config.lib.admin import Call, EmptyState, PeriodFilter, ReadOnlyAdmin, Step, asking, bulk, verb
 from config.lib.admin.rendering import badge
 from messaging.admin import pages
@@ -157,7 +157,7 @@ class MessageAdmin(ReadOnlyAdmin[Message]):
     @admin.display(description="When")
     def at(self, message: Message) -> str:
         """Show Meta's time, else ours."""
-        return f"{bubbles.moment_of(message):%Y-%m-%d %H:%M:%S}"
+        return moments.short(bubbles.moment_of(message), with_seconds=True)
 
     @admin.display(description="Who")
     def who(self, message: Message) -> str:

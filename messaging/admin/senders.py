@@ -50,10 +50,10 @@ class PauseForm(OperatorForm):
 
     reason = forms.CharField(max_length=200, help_text="Everybody who wonders why will read it.")
     until = forms.DateTimeField(
-        label="Until (UTC)",
+        label="Until",
         required=False,
         widget=forms.DateTimeInput,
-        help_text="Empty: until somebody resumes it.",
+        help_text="In your business's time zone. Empty: until somebody resumes it.",
     )
 
     def clean_until(self) -> Any:

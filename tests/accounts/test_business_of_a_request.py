@@ -2,16 +2,19 @@
 
 import uuid
 from collections.abc import Iterator
+from zoneinfo import ZoneInfo
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.test import AsyncClient, Client, RequestFactory
+from django.urls import reverse
+from django.utils import timezone
 
 from accounts import access, business_choice, businesses, tenancy
 from accounts.middleware import BusinessMiddleware
-from accounts.models import ApiKey, Business, Role
+from accounts.models import ApiKey, Business, Membership, Role
 from config.lib.errors import NotFound
 from tests.factories.accounts import ApiKeyFactory, MembershipFactory, issue_key
 from tests.factories.cast import Cast, client_of, client_of_key, make_cast
@@ -207,3 +210,20 @@ async def test_the_business_holds_in_an_async_stack_too() -> None:
 
 def test_asking_for_no_rows_needs_no_scope(db: None) -> None:
     assert list(ApiKey.objects.none()) == []
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_page_of_an_async_stack_shows_the_zone_of_its_business() -> None:
+    cast = await sync_to_async(make_cast)()
+    cast.business.time_zone = "America/Bogota"
+    await cast.business.asave()
+    client = AsyncClient()
+    await client.aforce_login(cast.alice, backend="django.contrib.auth.backends.ModelBackend")
+
+    page = await client.get(reverse("admin:accounts_membership_changelist"))
+    member = await Membership.objects.aget(user=cast.bob)
+    joined = member.created_at.astimezone(ZoneInfo("America/Bogota"))
+
+    await sync_to_async(lambda: connection.close())()
+    assert f"{joined.day} {joined:%b %Y, %H:%M}" in page.text
+    assert timezone.get_current_timezone_name() == "UTC"

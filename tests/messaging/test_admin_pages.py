@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -301,6 +302,34 @@ def test_a_failed_message_tells_why_and_what_to_do(cast: Cast, sign_in: Any) -> 
 
     assert "131026" in answer.text
     assert 'id="message-reason"' in answer.text
+
+
+def test_times_are_shown_in_the_zone_of_the_business(cast: Cast, sign_in: Any) -> None:
+    cast.business.time_zone = "America/Bogota"
+    cast.business.save()
+    at = timezone.now().replace(microsecond=0)
+    local = at.astimezone(ZoneInfo("America/Bogota"))
+    message = failed_message(cast, sent_at=at, created_at=at)
+    client = sign_in(cast.alice)
+
+    listed = client.get(page("messaging_message_changelist")).text
+    shown = client.get(page("messaging_message_change", message.pk)).text
+
+    written = f"{local.day} {local:%b %Y, %H:%M:%S}"
+    assert written in listed
+    assert f"{written} -05" in shown
+    assert "UTC" not in shown
+
+
+def test_the_api_answers_in_utc_whatever_the_zone_of_the_business(cast: Cast, sign_in: Any) -> None:
+    cast.business.time_zone = "America/Bogota"
+    cast.business.save()
+    message = failed_message(cast)
+
+    answer = sign_in(cast.alice).get("/api/whatsapp/messages").json()
+
+    [given] = answer["results"]
+    assert given["failed_at"] == f"{message.failed_at:%Y-%m-%dT%H:%M:%S.%f}Z"
 
 
 def test_a_failed_message_is_queued_again(cast: Cast, sign_in: Any) -> None:

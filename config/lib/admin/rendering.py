@@ -10,6 +10,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
+from config.lib import moments
+
 _MISSING: Final = "—"
 _TONES: Final = frozenset({"success", "warning", "danger", "info", "primary", "muted"})
 
@@ -43,17 +45,17 @@ def ago(at: datetime | None, now: datetime, *, never: str = "never") -> SafeStri
     if at is None:
         return never
     if at > now:
-        return format_html('<span title="{}">in {}</span>', iso(at), _short(now, at))
+        return format_html('<span title="{}">in {}</span>', exact(at), _short(now, at))
     if now - at < timedelta(seconds=60):
         words = f"{max(0, int((now - at).total_seconds()))} s ago"
     else:
         words = f"{_short(at, now)} ago"
-    return format_html('<span title="{}">{}</span>', iso(at), words)
+    return format_html('<span title="{}">{}</span>', exact(at), words)
 
 
-def iso(at: datetime) -> str:
-    """Return an instant in UTC, to the second."""
-    return at.strftime("%Y-%m-%d %H:%M:%S UTC")
+def exact(at: datetime) -> str:
+    """Return an instant to the second, with its zone."""
+    return moments.text(at, with_seconds=True)
 
 
 def bar(done: int, total: int, *, tone: str = "primary", label: str = "") -> SafeString:
