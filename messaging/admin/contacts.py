@@ -334,6 +334,10 @@ class TagAdmin(TenantAdmin[Tag]):
         url = reverse("admin:messaging_contact_changelist")
         return link(f"{url}?tag={tag.pk}", "Show the people")
 
+    def delete_model(self, request: HttpRequest, obj: Tag) -> None:
+        """Delete the tag; its people stay."""
+        tags.delete(obj, by=pages.reader(request))
+
 
 @admin.register(ContactList)
 class ContactListAdmin(TenantAdmin[ContactList]):
@@ -361,9 +365,9 @@ class ContactListAdmin(TenantAdmin[ContactList]):
     def save_model(self, request: HttpRequest, obj: ContactList, form: Any, change: bool) -> None:
         """Make the list or give it another name."""
         if change:
-            lists.rename(obj, name=obj.name)
+            lists.rename(obj, name=obj.name, by=pages.reader(request))
         else:
-            obj.pk = lists.create(name=obj.name).pk
+            obj.pk = lists.create(name=obj.name, by=pages.reader(request)).pk
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: Any = None
@@ -377,7 +381,7 @@ class ContactListAdmin(TenantAdmin[ContactList]):
         except ProjectError as error:
             return pages.refused(request, error, back)
         if request.method == "POST":
-            lists.delete(found)
+            lists.delete(found, by=pages.reader(request))
             return self.back_to_list(request, f"The list “{found.name}” is deleted.")
         verb = "stands" if found.size == 1 else "stand"
         return pages.show(
@@ -404,12 +408,13 @@ class _Task:
 
 
 def _tag(chosen: Sequence[Contact], data: dict[str, Any], request: HttpRequest) -> str:
-    new = tags.add(contacts=[one.pk for one in chosen], names=data["tags"])
+    ids = [one.pk for one in chosen]
+    new = tags.add(contacts=ids, names=data["tags"], by=pages.reader(request))
     return f"{_people(len(chosen))}: {new} tags were new."
 
 
 def _enlist(chosen: Sequence[Contact], data: dict[str, Any], request: HttpRequest) -> str:
-    found = data["list"] or lists.find_or_create(name=data["name"])
+    found = data["list"] or lists.find_or_create(name=data["name"], by=pages.reader(request))
     new = lists.add(found, contacts=[one.pk for one in chosen])
     return f"{_people(new)} added to “{found.name}”, {len(chosen) - new} were on it already."
 

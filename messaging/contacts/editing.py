@@ -48,7 +48,7 @@ def create(*, fields: Mapping[str, Any], by: User | None, now: datetime) -> Cont
         if not Contact.objects.bulk_create([contact], ignore_conflicts=True):
             raise ContactExists("There is such a contact already.")
         _require_free(contact)  # another request may have been first
-        tags.add(contacts=[contact.pk], names=names)
+        tags.add(contacts=[contact.pk], names=names, by=by)
         _audit("contact.created", contact, by, sorted(fields))
     contact.refresh_from_db()
     return contact
@@ -66,7 +66,7 @@ def update(contact: Contact, *, fields: Mapping[str, Any], by: User | None) -> C
         _require_free(held)
         held.save()
         if names is not None:
-            tags.replace(contact=held.pk, names=names)
+            tags.replace(contact=held.pk, names=names, by=by)
         _audit("contact.updated", held, by, sorted(fields))
     return held
 

@@ -131,7 +131,7 @@ def commit(contact_import: ContactImport, *, by: User | None, now: datetime) -> 
             raise NotReady("The file is still being read, or could not be read.")
         columns.checked(held.mapping, held.columns)
         choices = Choices.of(held.options)
-        held.list = lists.find_or_create(name=choices.list_name or _list_name(held))
+        held.list = lists.find_or_create(name=choices.list_name or _list_name(held), by=by)
         _start(held, Status.IMPORTING, now)
         held.save()
         audit.record(

@@ -10,6 +10,8 @@ from uuid import UUID
 from django.db import IntegrityError, connection, transaction
 
 from accounts import tenancy
+from accounts.models import User
+from compliance import audit
 from config.lib.errors import Conflict, InvalidInput
 from messaging.contacts.models import ContactList
 
@@ -20,40 +22,50 @@ class NameTaken(Conflict):
     code = "list_name_taken"
 
 
-def create(*, name: str) -> ContactList:
+def create(*, name: str, by: User | None = None) -> ContactList:
     """Make an empty list. Raises `NameTaken`, or `InvalidInput` for an empty or long name."""
     try:
         with transaction.atomic():
             made: ContactList = ContactList.objects.create(
                 business_id=tenancy.current_id(), name=checked_name(name)
             )
+            _audit("list.created", made, by, {"name": made.name})
             return made
     except IntegrityError as error:
         raise NameTaken("There is a list of that name already.", attr="name") from error
 
 
-def find_or_create(*, name: str) -> ContactList:
+def find_or_create(*, name: str, by: User | None = None) -> ContactList:
     """Return the list of this name, made if there is none."""
     found: ContactList
-    found, _ = ContactList.objects.get_or_create(
-        name=checked_name(name), defaults={"business_id": tenancy.current_id()}
-    )
+    with transaction.atomic():
+        found, is_new = ContactList.objects.get_or_create(
+            name=checked_name(name), defaults={"business_id": tenancy.current_id()}
+        )
+        if is_new:
+            _audit("list.created", found, by, {"name": found.name})
     return found
 
 
-def rename(contact_list: ContactList, *, name: str) -> None:
+def rename(contact_list: ContactList, *, name: str, by: User | None = None) -> None:
     """Give the list another name. Raises `NameTaken`."""
     contact_list.name = checked_name(name)
     try:
         with transaction.atomic():
+            before = ContactList.objects.select_for_update().get(pk=contact_list.pk).name
             contact_list.save(update_fields=["name"])
+            if before != contact_list.name:
+                change = {"before": before, "after": contact_list.name}
+                _audit("list.renamed", contact_list, by, change)
     except IntegrityError as error:
         raise NameTaken("There is a list of that name already.", attr="name") from error
 
 
-def delete(contact_list: ContactList) -> None:
+def delete(contact_list: ContactList, *, by: User | None = None) -> None:
     """Delete the list; its contacts stay."""
-    contact_list.delete()
+    with transaction.atomic():
+        _audit("list.deleted", contact_list, by, {"name": contact_list.name})
+        contact_list.delete()
 
 
 def add(contact_list: ContactList, *, contacts: Sequence[UUID]) -> int:
@@ -107,3 +119,13 @@ def _change(
             row = cursor.fetchone()
             contact_list.size = row[0] if row else 0
     return change
+
+
+def _audit(action: str, contact_list: ContactList, by: User | None, facts: dict[str, str]) -> None:
+    audit.record(
+        action=action,
+        resource="list",
+        resource_id=str(contact_list.pk),
+        details=facts,
+        actor=by,
+    )

@@ -159,7 +159,7 @@ def write(page: Sequence[Judged], *, source: ContactImport, now: datetime) -> Wr
     _record_consent(
         page, {entry.number: contact for contact, entry in contacts}, source=source, now=now
     )
-    _tag(contacts)
+    _tag(contacts, source)
     if source.list:
         lists.add(source.list, contacts=ids)
     return tally(page)
@@ -253,10 +253,10 @@ def _address_keys(ids: Iterable[UUID]) -> dict[UUID, tuple[str, ...]]:
     return {pk: tuple(key for key in keys if key) for pk, *keys in found}
 
 
-def _tag(contacts: Sequence[tuple[UUID, Entry]]) -> None:
+def _tag(contacts: Sequence[tuple[UUID, Entry]], source: ContactImport) -> None:
     names: dict[UUID, list[str]] = {}
     for contact, entry in contacts:
         if entry.tags:
             names.setdefault(contact, []).extend(entry.tags)
     if names:
-        tags.add_each(names)
+        tags.add_each(names, by=source.created_by)

@@ -8,9 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 
 from accounts import tenancy
+from accounts.models import User
+from compliance import audit
 from config.lib.errors import InvalidInput
 from messaging.contacts.models import ContactTag, Tag
 
@@ -33,26 +35,44 @@ def normalise(name: str) -> str:
     return tag
 
 
-def ensure(names: Iterable[str]) -> dict[str, Tag]:
+def ensure(names: Iterable[str], *, by: User | None = None) -> dict[str, Tag]:
     """Return the tags of these names, made where missing, by normalised name."""
     wanted = sorted({normalise(name) for name in names})
     if not wanted:
         return {}
-    business_id = tenancy.current_id()
-    Tag.objects.bulk_create(
-        [Tag(business_id=business_id, name=name) for name in wanted], ignore_conflicts=True
-    )
+    with transaction.atomic():
+        for tag_id, name in _insert(wanted):
+            _audit("tag.created", tag_id, name, by)
     return {tag.name: tag for tag in Tag.objects.filter(name__in=wanted)}
 
 
-def add(*, contacts: Sequence[UUID], names: Iterable[str]) -> int:
+def _insert(names: Sequence[str]) -> list[tuple[int, str]]:
+    """Make the tags that are missing; return the id and name of each new one."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO messaging_tag (business_id, name)"
+            " SELECT %s, name FROM unnest(%s::text[]) AS new (name)"
+            " ON CONFLICT (business_id, name) DO NOTHING RETURNING id, name",
+            [tenancy.current_id(), names],
+        )
+        return list(cursor.fetchall())
+
+
+def delete(tag: Tag, *, by: User | None = None) -> None:
+    """Delete the tag; its contacts stay."""
+    with transaction.atomic():
+        _audit("tag.deleted", tag.pk, tag.name, by)
+        tag.delete()
+
+
+def add(*, contacts: Sequence[UUID], names: Iterable[str], by: User | None = None) -> int:
     """Put the tags on the contacts; return how many were new."""
-    return add_each({contact: list(names) for contact in contacts})
+    return add_each({contact: list(names) for contact in contacts}, by=by)
 
 
-def add_each(names_by_contact: Mapping[UUID, Sequence[str]]) -> int:
+def add_each(names_by_contact: Mapping[UUID, Sequence[str]], *, by: User | None = None) -> int:
     """Put on each contact its own tags; return how many were new."""
-    tags = ensure(name for names in names_by_contact.values() for name in names)
+    tags = ensure((name for names in names_by_contact.values() for name in names), by=by)
     pairs = sorted(
         {
             (tags[normalise(name)].pk, contact)
@@ -77,8 +97,14 @@ def remove(*, contacts: Sequence[UUID], names: Iterable[str]) -> int:
     return gone
 
 
-def replace(*, contact: UUID, names: Sequence[str]) -> None:
+def replace(*, contact: UUID, names: Sequence[str], by: User | None = None) -> None:
     """Leave the contact with exactly these tags."""
     wanted = [normalise(name) for name in names]
     ContactTag.objects.filter(contact_id=contact).exclude(tag__name__in=wanted).delete()
-    add(contacts=[contact], names=wanted)
+    add(contacts=[contact], names=wanted, by=by)
+
+
+def _audit(action: str, tag_id: int, name: str, by: User | None) -> None:
+    audit.record(
+        action=action, resource="tag", resource_id=str(tag_id), details={"name": name}, actor=by
+    )

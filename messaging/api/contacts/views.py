@@ -98,7 +98,7 @@ class Tags(ListModelMixin, ApiViewSet):
     def create(self, request: Request) -> Response:
         """Make a tag; one that exists is returned as it is."""
         name = valid(serializers.TagInput(data=request.data))["name"]
-        [tag] = tags.ensure([name]).values()
+        [tag] = tags.ensure([name], by=user_of(request)).values()
         return Response(serializers.TagOutput(tag).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(responses=serializers.TagOutput)
@@ -109,7 +109,7 @@ class Tags(ListModelMixin, ApiViewSet):
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: int) -> Response:
         """Delete a tag; its contacts stay."""
-        self._get(pk).delete()
+        tags.delete(self._get(pk), by=user_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(request=serializers.MembersInput, responses=serializers.MembersOutput)
@@ -145,7 +145,7 @@ class Lists(ListModelMixin, ApiViewSet):
     def create(self, request: Request) -> Response:
         """Make an empty list."""
         given = valid(serializers.ListInput(data=request.data))
-        made = lists.create(name=given["name"])
+        made = lists.create(name=given["name"], by=user_of(request))
         return Response(serializers.ListOutput(made).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(responses=serializers.ListOutput)
@@ -157,7 +157,8 @@ class Lists(ListModelMixin, ApiViewSet):
     def partial_update(self, request: Request, pk: UUID) -> Response:
         """Rename a list."""
         found = get_list(pk)
-        lists.rename(found, name=valid(serializers.ListInput(data=request.data))["name"])
+        name = valid(serializers.ListInput(data=request.data))["name"]
+        lists.rename(found, name=name, by=user_of(request))
         return Response(serializers.ListOutput(found).data)
 
     @extend_schema(responses={204: None})
@@ -165,7 +166,7 @@ class Lists(ListModelMixin, ApiViewSet):
         """Delete a list; its contacts stay. 409 `list_in_use` while campaigns go to it."""
         found = get_list(pk)
         audience.require_unused(found)
-        lists.delete(found)
+        lists.delete(found, by=user_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
