@@ -82,13 +82,21 @@ def variables_of(template: Template) -> Sequence[Variable]:
 
 
 def guess(variable: Variable, attributes: Sequence[str]) -> dict[str, Any]:
-    """Return the source a variable most likely has: a field of its name, else its example."""
+    """Return the source a variable most likely has: a field of its name, else a value to give."""
     name = variable.name.lower()
     if name in attributes:
-        return {"field": f"attributes.{name}", "default": variable.example}
+        return {"field": f"attributes.{name}", "default": ""}
     if variable.component == "body" and name in _NAMES:
-        return {"field": _NAMES[name], "default": variable.example}
-    return {"value": variable.example}
+        return {"field": _NAMES[name], "default": ""}
+    return {"value": ""}
+
+
+def address_before(template: Template, variable: Variable) -> str:
+    """Return the beginning of a button's address, which the variable's value comes after."""
+    definition = compiled.of(template).definition
+    buttons = [*definition.buttons, *(one for card in definition.cards for one in card.buttons)]
+    targets = (one.target for one in buttons if one.variable and one.variable.key == variable.key)
+    return next(targets, "").partition("{{")[0]
 
 
 def attribute_names(template: Template, spec: Mapping[str, Any]) -> list[str]:

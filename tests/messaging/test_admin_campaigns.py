@@ -21,6 +21,13 @@ from tests.factories.messaging import ContactFactory, SenderFactory
 from tests.factories.templates import TemplateFactory
 
 pytestmark = pytest.mark.django_db
+LINK = {
+    "type": "URL",
+    "text": "See",
+    "url": "https://shop.example/{{1}}",
+    "example": ["https://shop.example/spring"],
+}
+COUPON = {"type": "COPY_CODE", "text": "Copy", "example": ["SPRING20"]}
 
 
 @pytest.fixture
@@ -246,3 +253,55 @@ def test_a_campaign_that_could_not_start_is_changed_and_launched(cast: Cast, own
     campaign.refresh_from_db()
     assert (campaign.status, campaign.pause_reason) == ("launching", "")
     assert campaign.variables == {"1": {"value": "them"}}
+
+
+def test_samples_of_meta_are_never_values(cast: Cast, owner: Client) -> None:
+    sender, template = stage(cast)
+    template.components = [
+        {"type": "BODY", "text": "Hi {{1}}", "example": {"body_text": [["Ana"]]}},
+        {"type": "BUTTONS", "buttons": [LINK, COUPON]},
+    ]
+    template.save()
+    plan(owner, sender, template)
+
+    form = owner.get(page("plan", "new", "variables")).context["form"]
+
+    texts = {one.key: text for one, _, text in form.pairs}
+    assert {key: text.value() for key, text in texts.items()} == {
+        "1": "",
+        "button_0": "",
+        "button_1": "",
+    }
+    assert 'placeholder="Ana"' in str(texts["1"])
+    assert 'placeholder="spring"' in str(texts["button_0"])
+    assert "after https://shop.example/" in texts["button_0"].help_text
+
+
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        ("", "This variable has no value"),
+        (
+            "https://shop.example/spring",
+            "comes after https://shop.example/, here: spring",
+        ),
+    ],
+)
+def test_a_button_takes_the_end_of_its_address(
+    cast: Cast, owner: Client, address: str, sentence: str
+) -> None:
+    sender, template = stage(cast)
+    template.components = [
+        {"type": "BODY", "text": "Hello"},
+        {"type": "BUTTONS", "buttons": [LINK]},
+    ]
+    template.save()
+    plan(owner, sender, template)
+
+    answer = owner.post(
+        page("plan", "new", "variables"),
+        {"source-button_0": "value", "text-button_0": address},
+    )
+
+    assert sentence in answer.context["form"].errors["text-button_0"][0]
+    assert not Campaign.across_businesses.exists()

@@ -147,7 +147,8 @@ class VariablesForm(OperatorForm):
             (FIXED, "The same for everybody:"),
         ]
         for variable in self.variables:
-            source = self.held.get(variable.key) or preview.guess(variable, self.names)
+            source = _as_source(self.held.get(variable.key))
+            source = source or preview.guess(variable, self.names)
             is_fixed = "field" not in source
             self.fields[f"source-{variable.key}"] = forms.ChoiceField(
                 label=title_of(variable),
@@ -159,8 +160,46 @@ class VariablesForm(OperatorForm):
                 required=False,
                 max_length=2000,
                 initial=source.get("value") if is_fixed else source.get("default"),
-                help_text=f"For example {variable.example}" if variable.example else "",
+                widget=forms.TextInput(attrs={"placeholder": self._sample(variable)}),
+                help_text=self._help(variable),
             )
+
+    def clean(self) -> dict[str, Any]:
+        """Ask for what everybody reads, and for no more than the end of a button's address."""
+        data = super().clean() or {}
+        for one in self.variables:
+            name = f"text-{one.key}"
+            text = data.get(name, "")
+            is_fixed = data.get(f"source-{one.key}") == FIXED
+            if is_fixed and one.required and not text and name not in self.errors:
+                self.add_error(
+                    name, "This variable has no value: write what everybody reads, or take a field."
+                )
+            elif one.kind == "url" and text.startswith(("https://", "http://")):
+                self._check_end(name, one, text)
+        return data
+
+    def _check_end(self, name: str, variable: Variable, text: str) -> None:
+        before = preview.address_before(self.template, variable)
+        if before and text.startswith(before):
+            end = text.removeprefix(before)
+            self.add_error(name, f"Give only what comes after {before}, here: {end or 'nothing'}.")
+
+    def _sample(self, variable: Variable) -> str:
+        if variable.kind == "media":
+            return "https://"
+        if variable.kind == "url":
+            before = preview.address_before(self.template, variable)
+            return variable.example.removeprefix(before)
+        return variable.example
+
+    def _help(self, variable: Variable) -> str:
+        if variable.kind == "media":
+            return "The address of the file."
+        if variable.kind != "url":
+            return ""
+        before = preview.address_before(self.template, variable)
+        return f"Only the end of the address: what comes after {before}"
 
     @property
     def variables(self) -> list[Variable]:
@@ -223,6 +262,13 @@ class LaunchForm(OperatorForm):
     def _local(self, name: str) -> datetime | None:
         at: datetime | None = self.cleaned_data[name]
         return at.replace(tzinfo=self.zone) if at else None
+
+
+def _as_source(held: Any) -> dict[str, Any]:
+    """Return a source as campaigns may keep it, also one that is just its value."""
+    if held is None or (isinstance(held, dict) and {"field", "value", "default"} & set(held)):
+        return held or {}
+    return {"value": held}
 
 
 def is_asked(variable: Variable) -> bool:
