@@ -225,5 +225,5 @@ async def test_a_page_of_an_async_stack_shows_the_zone_of_its_business() -> None
     joined = member.created_at.astimezone(ZoneInfo("America/Bogota"))
 
     await sync_to_async(lambda: connection.close())()
-    assert f"{joined.day} {joined:%b %Y, %H:%M}" in page.text
+    assert f"{joined.day} {joined:%b %Y, %H:%M}" in page.content.decode()
     assert timezone.get_current_timezone_name() == "UTC"
