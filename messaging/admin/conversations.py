@@ -29,7 +29,7 @@ from messaging.contacts import people
 from messaging.contacts.models import Contact
 from messaging.conversations import threads as conversations
 from messaging.conversations.models import Conversation
-from messaging.inbox import bubbles, replies, threads
+from messaging.inbox import bubbles, person, replies, threads
 from messaging.inbox.reading import of_preview
 from messaging.media.models import MediaFile
 from messaging.messages.models import Message
@@ -281,7 +281,11 @@ def _search(request: HttpRequest, term: str) -> Sequence[UUID]:
 
 
 def _state(held: Conversation, now: datetime) -> dict[str, Any]:
-    return {"window": threads.window_of(held, now), "now": now}
+    return {
+        "window": threads.window_of(held, now),
+        "opt_out": person.opt_out(held.contact),
+        "now": now,
+    }
 
 
 def _chat(request: HttpRequest, held: Conversation, version: str) -> JsonResponse:
@@ -292,6 +296,7 @@ def _chat(request: HttpRequest, held: Conversation, version: str) -> JsonRespons
         {
             "chat": pages.fragment(request, "chat", bubbles=drawn),
             "window": pages.fragment(request, "window", **state),
+            "opted-out": pages.fragment(request, "opted_out", **state),
         },
         version=version,
     )

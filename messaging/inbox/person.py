@@ -34,6 +34,22 @@ class Reach:
 
 
 @dataclass(frozen=True, slots=True)
+class OptOut:
+    """What a person refused; `since` is when all of it stood."""
+
+    scopes: Sequence[Scope]
+    since: datetime
+
+    @property
+    def of_what(self) -> str:
+        """Return "marketing", "marketing and utility" or "everything"."""
+        if len(self.scopes) == len(Scope):
+            return "everything"
+        *first, last = [str(scope.label).lower() for scope in self.scopes]
+        return f"{', '.join(first)} and {last}" if first else last
+
+
+@dataclass(frozen=True, slots=True)
 class Thread:
     """A conversation of the person with its service window now."""
 
@@ -58,6 +74,14 @@ def reach(contact: Contact, found: Sequence[Thread]) -> list[Reach]:
         _reach(state, is_window_open=is_window_open, has_phone=bool(contact.phone))
         for state in states.values()
     ]
+
+
+def opt_out(contact: Contact) -> OptOut | None:
+    """Return what the person has opted out of, None when they have not."""
+    states = consent.state(contact.address_keys).values()
+    outs = [one for one in states if one.status == ConsentStatus.OPTED_OUT]
+    times = [one.changed_at for one in outs if one.changed_at]
+    return OptOut([one.scope for one in outs], max(times)) if times else None
 
 
 def recent_messages(contact: Contact) -> list[Message]:

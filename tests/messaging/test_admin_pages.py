@@ -24,7 +24,7 @@ from messaging.messages.models import Message
 from messaging.sending.models import QueueItem
 from tests.factories.campaigns import draft
 from tests.factories.cast import Cast, make_cast
-from tests.factories.compliance import opt_in
+from tests.factories.compliance import opt_in, opt_out
 from tests.factories.messaging import (
     ContactFactory,
     ConversationFactory,
@@ -274,6 +274,28 @@ def test_a_conversation_is_given_to_a_member_and_closed(cast: Cast, sign_in: Any
 
     thread.refresh_from_db()
     assert (thread.assigned_to, thread.status) == (cast.bob, "closed")
+
+
+@pytest.mark.parametrize(
+    ("scope", "words"),
+    [("marketing", "Opted out of marketing"), ("all", "Opted out of everything")],
+)
+def test_a_conversation_shows_what_the_person_opted_out_of(
+    cast: Cast, sign_in: Any, scope: str, words: str
+) -> None:
+    sender = SenderFactory.create(business=cast.business)
+    contact = ContactFactory.create(business=cast.business)
+    thread = ConversationFactory.create(business=cast.business, contact=contact, sender=sender)
+    client, address = sign_in(cast.bob), page("messaging_conversation_change", thread.pk)
+
+    before = client.get(address).text
+    opt_out(cast.business, *contact.address_keys, scope=scope)
+    after = client.get(address).text
+    live = client.get(page("messaging_conversation_chat", thread.pk)).text
+
+    assert "Opted out of" not in before
+    assert f"{words} since" in after
+    assert f"{words} since" in live
 
 
 def failed_message(cast: Cast, **facts: Any) -> Message:
