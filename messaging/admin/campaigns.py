@@ -181,7 +181,7 @@ class CampaignAdmin(TenantAdmin[Campaign]):
             try:
                 audience.check(spec)
             except ProjectError as error:
-                form.add_error(None, error.detail)
+                form.refuse(error)
             else:
                 draft.audience = spec
                 plan.keep(request, draft)
@@ -193,7 +193,7 @@ class CampaignAdmin(TenantAdmin[Campaign]):
             form=form,
             sources=SOURCES,
             has_people=Contact.objects.exists(),
-            count=_count(draft.audience) if draft.audience else None,
+            count=_counted(form, draft.audience),
         )
 
     def _variables(self, request: HttpRequest, draft: plan.Draft) -> HttpResponseBase:
@@ -270,6 +270,7 @@ class CampaignAdmin(TenantAdmin[Campaign]):
             result, error = dryrun.of(campaign), ""
         except ProjectError as refusal:
             result, error = None, refusal.detail
+        plan.note_accepted(request, campaign, result.accepted if result else None)
         facts = _check_facts(campaign, result) if result else {}
         html = pages.fragment(
             request, "dry_run", campaign=campaign, result=result, error=error, **facts
@@ -293,7 +294,7 @@ class CampaignAdmin(TenantAdmin[Campaign]):
             campaign=campaign,
             form=form,
             zone=zone.key,
-            count=_count(campaign.audience),
+            count=plan.accepted(request, campaign),
         )
 
     def _show(
@@ -453,6 +454,13 @@ def _count(spec: Mapping[str, Any]) -> int | None:
         return audience.resolve(spec).count()
     except ProjectError:
         return None
+
+
+def _counted(form: AudienceForm, held: Mapping[str, Any]) -> int | None:
+    """Return how many people there are in what the form shows as chosen."""
+    if form.is_bound:
+        return _count(form.spec()) if form.is_valid() else None
+    return _count(held or {audience.ALL: True})
 
 
 def _variables_form(request: HttpRequest, draft: plan.Draft) -> tuple[VariablesForm, Template]:

@@ -25,6 +25,7 @@ STEPS: Final = (
     ("launch", "Launch"),
 )
 _SESSION: Final = "campaign_plans"
+_ACCEPTED: Final = "campaign_accepted"
 _KEPT: Final = 5
 
 
@@ -115,7 +116,23 @@ def write(request: HttpRequest, draft: Draft, *, now: datetime) -> Campaign:
     )
     campaign = run.update(held, plan, by=by) if held else run.create(plan, by=by, now=now)
     forget(request, draft.key)
+    note_accepted(request, campaign, None)
     return campaign
+
+
+def note_accepted(request: HttpRequest, campaign: Campaign, people: int | None) -> None:
+    """Remember how many people the dry run would write to; None forgets it."""
+    held: dict[str, int] = dict(request.session.get(_ACCEPTED, {}))
+    held.pop(str(campaign.pk), None)
+    if people is not None:
+        held[str(campaign.pk)] = people
+    request.session[_ACCEPTED] = dict(list(held.items())[-_KEPT:])
+
+
+def accepted(request: HttpRequest, campaign: Campaign) -> int | None:
+    """Return how many people the last dry run would have written to, if one was made."""
+    found: int | None = request.session.get(_ACCEPTED, {}).get(str(campaign.pk))
+    return found
 
 
 def _campaign(key: str) -> Campaign:

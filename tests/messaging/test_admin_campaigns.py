@@ -305,3 +305,45 @@ def test_a_button_takes_the_end_of_its_address(
 
     assert sentence in answer.context["form"].errors["text-button_0"][0]
     assert not Campaign.across_businesses.exists()
+
+
+def test_the_audience_step_counts_what_is_chosen_already(cast: Cast, owner: Client) -> None:
+    sender, template = stage(cast)
+    owner.get(page("add"))
+    owner.post(
+        page("plan", "new", "message"),
+        {"name": "Sale", "sender": sender.pk, "template": template.pk},
+    )
+
+    shown = owner.get(page("plan", "new", "audience"))
+
+    assert "<b>3</b><span>people in this audience" in shown.text
+    assert page("plan", "new", "message") in shown.text
+
+
+def test_what_is_wrong_with_the_audience_stands_beside_its_field(cast: Cast, owner: Client) -> None:
+    sender, template = stage(cast)
+    plan(owner, sender, template)
+
+    answer = owner.post(
+        page("plan", "new", "audience"),
+        {"source": "all", "countries": "Spain", "tags_any": "vip"},
+    )
+
+    assert answer.context["form"].errors == {
+        "countries": ["A country is its two-letter code."],
+        "tags_any": ["No such tag: vip."],
+    }
+
+
+def test_the_launch_names_the_people_the_dry_run_accepted(cast: Cast, owner: Client) -> None:
+    sender, template = stage(cast)
+    plan(owner, sender, template)
+    owner.post(page("plan", "new", "variables"), {"source-1": "value", "text-1": "you"})
+    campaign: Campaign = Campaign.across_businesses.get()
+
+    assert "says how many" in owner.get(page("launch", campaign.pk)).text
+    owner.get(page("check_result", campaign.pk))
+    assert (
+        "<strong>2</strong> people, by the dry run" in owner.get(page("launch", campaign.pk)).text
+    )

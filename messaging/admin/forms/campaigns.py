@@ -9,8 +9,10 @@ from zoneinfo import ZoneInfo
 from django import forms
 
 from config.lib.admin import OperatorForm
+from config.lib.errors import ProjectError
 from messaging.admin.forms.contacts import split_tags
 from messaging.campaigns import preview
+from messaging.campaigns.errors import AudienceInvalid
 from messaging.contacts.models import ContactImport, ContactList, Tag
 from messaging.senders.models import Sender
 from templates_mgmt.components import Variable
@@ -31,6 +33,18 @@ SOURCES: Final = (
     ("tag", "A tag", "People who carry a tag."),
     ("import", "An import", "People of one imported file."),
 )
+
+
+# Part of an audience: its field.
+_FIELD_OF: Final = {
+    "audience.list": "list",
+    "audience.tag": "tag",
+    "audience.import": "contact_import",
+    "audience.filter.tags.any": "tags_any",
+    "audience.filter.tags.none": "tags_none",
+    "audience.filter.country": "countries",
+    "audience.filter.language": "languages",
+}
 
 
 class MessageForm(OperatorForm):
@@ -112,6 +126,14 @@ class AudienceForm(OperatorForm):
             except forms.ValidationError as error:
                 self.add_error(name, error)
         return data
+
+    def refuse(self, error: ProjectError) -> None:
+        """Put what is wrong with the audience beside the fields it came from."""
+        if not isinstance(error, AudienceInvalid):
+            self.add_error(None, error.detail)
+            return
+        for finding in error.findings:
+            self.add_error(_FIELD_OF.get(finding.path), finding.detail)
 
     def spec(self) -> dict[str, Any]:
         """Return the audience as campaigns keep it."""
