@@ -164,6 +164,8 @@ def test_each_refusal_has_its_code(client: APIClient, pump: Pump) -> None:
         ({"sender": "1"}, "unknown_sender", "sender"),
         ({"reply_to": str(new_id())}, "unknown_message", "reply_to"),
         ({"template": {"language": "en_US"}}, "required", "template.name"),
+        ({"template": {"name": ["a"], "language": "en_US"}}, "invalid", "template.name"),
+        ({"template": {"name": "a", "language": {"code": 1}}}, "invalid", "template.language"),
         ({"template": TEMPLATE | {"variables": []}}, "invalid", "template.variables"),
     ],
 )

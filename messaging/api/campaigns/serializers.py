@@ -179,7 +179,7 @@ class StalledOutput(serializers.Serializer[Any]):
 
 
 class ProgressOutput(serializers.Serializer[Progress]):
-    """How far a campaign is. `counts` has a number for every status; `waiting` have none yet."""
+    """How far a campaign is. `counts` has a number for every status of its messages."""
 
     id = serializers.UUIDField(source="campaign.pk")
     name = serializers.CharField(source="campaign.name")
@@ -187,7 +187,10 @@ class ProgressOutput(serializers.Serializer[Progress]):
     total = serializers.IntegerField()
     accepted = serializers.IntegerField()
     counts = Counts()
-    waiting = serializers.IntegerField()
+    waiting = serializers.IntegerField(
+        help_text="People whose message has not been made yet. A message that was made and is yet "
+        "to be sent is not waiting: it is in `counts` as `queued`."
+    )
     skipped = Counts()
     percent = serializers.IntegerField()
     rate_per_second = serializers.FloatField()

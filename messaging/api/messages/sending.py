@@ -94,8 +94,11 @@ def _template(
     if isinstance(language, dict):
         language = language.get("code")
     for field, value in (("name", name), ("language", language)):
-        if not isinstance(value, str) or not value:
-            raise InvalidInput("This field is required.", code="required", attr=f"template.{field}")
+        attr = f"template.{field}"
+        if value is None or value == "":
+            raise InvalidInput("This field is required.", code="required", attr=attr)
+        if not isinstance(value, str):
+            raise InvalidInput("This must be a string.", attr=attr)
     template = catalog.get_sendable(sender.account, str(name)[:512], str(language)[:40])
     _require_category(given, template.category)
     if "components" in body:
