@@ -53,7 +53,7 @@ def _insert(names: Sequence[str]) -> list[tuple[int, str]]:
             "INSERT INTO messaging_tag (business_id, name)"
             " SELECT %s, name FROM unnest(%s::text[]) AS new (name)"
             " ON CONFLICT (business_id, name) DO NOTHING RETURNING id, name",
-            [tenancy.current_id(), names],
+            [tenancy.current_id(), list(names)],
         )
         return list(cursor.fetchall())
 

@@ -52,7 +52,7 @@ def test_what_the_admin_does_to_lists_and_tags_is_audited(cast: Cast) -> None:
 
 def test_what_the_api_does_to_lists_and_tags_is_audited(cast: Cast) -> None:
     client = client_of(cast.alice)
-    client.credentials(**client._credentials, REMOTE_ADDR=ADDRESS)
+    client.defaults["REMOTE_ADDR"] = ADDRESS
     made = client.post("/api/lists", {"name": "Spring"}).json()["id"]
     client.patch(f"/api/lists/{made}", {"name": "Summer"})
     client.patch(f"/api/lists/{made}", {"name": "Summer"})
