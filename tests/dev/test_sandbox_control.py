@@ -58,6 +58,16 @@ async def test_a_customer_writes_to_a_number(graph: Graph, receiver: Receiver) -
     assert receiver.changes()[0]["value"]["contacts"][0]["profile"] == {"name": "Ana"}
 
 
+async def test_a_phone_shows_a_profile_name_only_once_its_owner_wrote(graph: Graph) -> None:
+    await graph.welcome(TO)
+    [before] = (await graph.control("GET", "customers"))["customers"]
+    await graph.control("POST", "inbound", {"from": TO, "text": "Hi", "name": "Ana"})
+    [after] = (await graph.control("GET", "customers"))["customers"]
+
+    assert (before["wa_id"], before["name"]) == (TO[1:], "")
+    assert (after["wa_id"], after["name"]) == (TO[1:], "Ana")
+
+
 async def test_who_wrote_keeps_name_and_user_id(graph: Graph, receiver: Receiver) -> None:
     await graph.control("POST", "inbound", {"from": TO, "from_user_id": "ES.77700", "name": "Ana"})
     await graph.welcome(TO)

@@ -32,6 +32,11 @@ class Customer:
     items: list[Message | Inbound] = field(default_factory=list)
     wrote_at: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def known_name(self) -> str:
+        """The profile name a business has seen: none before the person wrote."""
+        return self.name if self.wrote_at else ""
+
 
 class Customers:
     """All customers, most recently active last."""
@@ -95,7 +100,7 @@ class Customers:
         for customer in reversed(self._by_key.values()):
             if before and customer.activity >= before:
                 continue
-            haystack = f"{customer.wa_id} {customer.user_id} {customer.name}".casefold()
+            haystack = f"{customer.wa_id} {customer.user_id} {customer.known_name}".casefold()
             if needle in haystack:
                 yield customer
 

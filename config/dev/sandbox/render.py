@@ -38,7 +38,7 @@ def summary(customer: Customer) -> Json:
         "key": customer.key,
         "wa_id": customer.wa_id,
         "user_id": customer.user_id,
-        "name": customer.name,
+        "name": customer.known_name,
         "activity": customer.activity,
         "text": last.get("body") or last.get("label", ""),
         "at": last.get("at"),

@@ -24,10 +24,11 @@ function complain(text) {
   $("problem").hidden = !text;
 }
 
-function avatar(node, name) {
-  const words = name.replace(/[^\p{L}\p{N} ]/gu, "").split(" ").filter(Boolean);
-  node.textContent = words.slice(0, 2).map((word) => [...word][0]).join("").toUpperCase() || "?";
-  const hue = [...name].reduce((sum, letter) => sum + letter.codePointAt(0) * 7, 0) % 360;
+function avatar(node, person) {
+  const words = person.name.replace(/[^\p{L}\p{N} ]/gu, "").split(" ").filter(Boolean);
+  const initials = words.slice(0, 2).map((word) => [...word][0]).join("").toUpperCase();
+  node.textContent = initials || address(person).slice(-2);
+  const hue = [...address(person)].reduce((sum, letter) => sum + letter.codePointAt(0) * 7, 0) % 360;
   node.style.setProperty("--hue", hue);
   return node;
 }
@@ -36,20 +37,30 @@ function address(person) {
   return person.wa_id ? `+${person.wa_id}` : person.user_id;
 }
 
+function profile(person) {
+  return person.name ? `Profile name: ${person.name}` : "";
+}
+
+function title(person) {
+  return person.name ? `${address(person)} · ${profile(person)}` : address(person);
+}
+
 function personRow(person) {
   const item = element("li");
   const row = element("button", person.key === state.key ? "person chosen" : "person");
   row.type = "button";
   const words = element("span", "person-words");
   const top = element("span", "person-top");
-  top.append(element("span", "person-name", person.name), element("time", "", person.at ? clock(person.at) : ""));
+  top.append(element("span", "person-name", address(person)), element("time", "", person.at ? clock(person.at) : ""));
   const bottom = element("span", "person-bottom");
   const mark = person.written ? null : ticks(person.status);
   if (mark) bottom.append(mark);
   if (person.status === "failed") bottom.append(element("span", "badge", "failed"));
   bottom.append(element("span", "person-last", (person.written ? "You: " : "") + person.text.replace(/\s+/g, " ").replace(/[*_~`]/g, "")));
-  words.append(top, element("span", "person-address", address(person)), bottom);
-  row.append(avatar(element("span", "avatar"), person.name), words);
+  words.append(top);
+  if (person.name) words.append(element("span", "person-address", profile(person)));
+  words.append(bottom);
+  row.append(avatar(element("span", "avatar"), person), words);
   row.addEventListener("click", () => open(person));
   item.append(row);
   return item;
@@ -86,7 +97,7 @@ function open(person) {
   $("empty").hidden = true;
   $("layout").classList.add("chatting");
   $("chat").replaceChildren();
-  $("owner").textContent = `${person.name} · ${address(person)}`;
+  $("owner").textContent = title(person);
   complain("");
   location.hash = encodeURIComponent(person.key);
   drawPeople();
@@ -131,7 +142,7 @@ async function refreshChat(force = false) {
   state.chatVersion = chat.version;
   if (chat.customer) {
     state.person = chat.customer;
-    $("owner").textContent = `${chat.customer.name} · ${address(chat.customer)}`;
+    $("owner").textContent = title(chat.customer);
   }
   drawChat(chat);
 }
@@ -211,7 +222,7 @@ function startNew(text) {
   const digits = address.replace(/\D/g, "");
   if (!isUser && digits.length < 7) return;
   const known = state.people.find((person) => [person.wa_id, person.user_id].includes(isUser ? address : digits));
-  open(known ?? { key: isUser ? address : digits, wa_id: isUser ? "" : digits, user_id: isUser ? address : "", name: "New customer", text: "" });
+  open(known ?? { key: isUser ? address : digits, wa_id: isUser ? "" : digits, user_id: isUser ? address : "", name: "", text: "" });
   $("new-form").hidden = true;
   $("text").focus();
 }
