@@ -410,7 +410,7 @@ class _Task:
 def _tag(chosen: Sequence[Contact], data: dict[str, Any], request: HttpRequest) -> str:
     ids = [one.pk for one in chosen]
     new = tags.add(contacts=ids, names=data["tags"], by=pages.reader(request))
-    return f"{_people(len(chosen))}: {new} tags were new."
+    return f"{_people(len(chosen))}: {new} {'tag was' if new == 1 else 'tags were'} new."
 
 
 def _enlist(chosen: Sequence[Contact], data: dict[str, Any], request: HttpRequest) -> str:

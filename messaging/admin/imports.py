@@ -244,6 +244,7 @@ def _facts(held: ContactImport) -> dict[str, Any]:
         "percent": percent,
         "totals": sorted(totals, key=lambda one: (order[one.tone], -one.count)),
         "sample": [_sample(one) for one in held.sample[:20]],
+        "has_address": bool({"phone", "bsuid"} & set(held.mapping.values())),
         "imported": sum(one.count for one in totals if one.tone != "bad"),
     }
 

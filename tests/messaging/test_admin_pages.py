@@ -181,6 +181,35 @@ def test_a_file_is_uploaded_and_waits_for_its_preview(cast: Cast, sign_in: Any) 
     assert held.mapping == {"Name": "name", "Phone": "phone"}
 
 
+@pytest.mark.parametrize(
+    ("meaning", "verdict", "button"),
+    [
+        ("phone", "created", "Import 1 person</button>"),
+        ("ignore", "missing_address", "Nobody to import</button>"),
+        ("ignore", "created", "Import 1 person</button>"),
+    ],
+)
+def test_an_import_starts_only_with_a_column_of_addresses(
+    cast: Cast, sign_in: Any, meaning: str, verdict: str, button: str
+) -> None:
+    client = sign_in(cast.alice)
+    file = SimpleUploadedFile("people.csv", b"Number\n+34600123456\n")
+    uploaded = client.post(page("messaging_contactimport_add"), {"file": file})
+    ContactImport.across_businesses.update(
+        status=ContactImport.Status.READY,
+        mapping={"Number": meaning},
+        rows_total=1,
+        verdicts={verdict: 1},
+    )
+
+    shown = client.get(uploaded["Location"]).text
+
+    assert '<span class="muted">1 row</span>' in shown
+    assert button in shown
+    assert ('type="submit" disabled' in shown) == (meaning == "ignore")
+    assert ("Nobody can be imported yet" in shown) == (meaning == "ignore")
+
+
 def open_thread(cast: Cast) -> Conversation:
     sender = SenderFactory.create(business=cast.business)
     contact = ContactFactory.create(business=cast.business)
