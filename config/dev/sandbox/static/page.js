@@ -24,11 +24,11 @@ function complain(text) {
   $("problem").hidden = !text;
 }
 
-function avatar(node, person) {
-  const words = person.name.replace(/[^\p{L}\p{N} ]/gu, "").split(" ").filter(Boolean);
+function avatar(node, name, number = "?") {
+  const words = name.replace(/[^\p{L}\p{N} ]/gu, "").split(" ").filter(Boolean);
   const initials = words.slice(0, 2).map((word) => [...word][0]).join("").toUpperCase();
-  node.textContent = initials || address(person).slice(-2);
-  const hue = [...address(person)].reduce((sum, letter) => sum + letter.codePointAt(0) * 7, 0) % 360;
+  node.textContent = initials || number.slice(-2);
+  const hue = [...(name || number)].reduce((sum, letter) => sum + letter.codePointAt(0) * 7, 0) % 360;
   node.style.setProperty("--hue", hue);
   return node;
 }
@@ -60,7 +60,7 @@ function personRow(person) {
   words.append(top);
   if (person.name) words.append(element("span", "person-address", profile(person)));
   words.append(bottom);
-  row.append(avatar(element("span", "avatar"), person), words);
+  row.append(avatar(element("span", "avatar"), person.name, address(person)), words);
   row.addEventListener("click", () => open(person));
   item.append(row);
   return item;
