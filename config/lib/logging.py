@@ -4,6 +4,7 @@ Log ids as fields. What slips through anyway is cut here: values of fields that 
 or secrets, and, inside any text, phone numbers and tokens.
 """
 
+import logging
 import re
 import uuid
 from collections.abc import Callable, Mapping, MutableMapping
@@ -129,13 +130,25 @@ def settings_for(log_format: str, level: str) -> dict[str, Any]:
                 ],
             }
         },
+        "filters": {"refusals": {"()": RefusalFilter}},
         "handlers": {"stream": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["stream"], "level": level},
         "loggers": {
             name: {"handlers": [], "level": quiet, "propagate": True}
             for name, quiet in _LIBRARY_LEVELS.items()
-        },
+        }
+        | {"django.request": {"filters": ["refusals"], "propagate": True}},
     }
+
+
+class RefusalFilter(logging.Filter):
+    """Leaves the traceback out of lines about refusals: a 403 or 404 is no failure of ours."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every line pass."""
+        if getattr(record, "status_code", 500) < 500:
+            record.exc_info = None
+        return True
 
 
 class RequestIdMiddleware:

@@ -72,6 +72,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "accounts.middleware.BusinessMiddleware",
     "axes.middleware.AxesMiddleware",
+    *(["config.lib.api.pages.OwnNotFound"] if DEBUG else []),
 ]
 
 TEMPLATES = [

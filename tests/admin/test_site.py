@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -211,3 +212,16 @@ def test_many_attempts_to_sign_in_from_one_address_have_to_wait(cast: Cast) -> N
     assert f"{answer.headers['Retry-After']} s" in answer.content.decode()
     assert Client().get(LOGIN).status_code == 200
     assert elsewhere.status_code == 302
+
+
+@pytest.mark.parametrize("address", ["/admin/nonsense", "/admin/messaging/contactlist/x/change/"])
+def test_a_wrong_address_shows_our_own_page_while_debugging(
+    cast: Cast, sign_in: SignIn, settings: Any, address: str
+) -> None:
+    settings.DEBUG = True
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "config.lib.api.pages.OwnNotFound"]
+
+    answer = sign_in(cast.alice).get(address, follow=True)
+
+    assert answer.status_code == 404
+    assert "DEBUG = True" not in answer.content.decode()

@@ -110,6 +110,18 @@ def test_a_traceback_is_cleaned_too(lines: io.StringIO) -> None:
     assert "ValueError" in last(lines)["exception"]
 
 
+@pytest.mark.parametrize(("status", "is_traced"), [(403, False), (404, False), (500, True)])
+def test_a_refusal_is_logged_without_a_traceback(
+    lines: io.StringIO, status: int, is_traced: bool
+) -> None:
+    try:
+        raise PermissionError("no")
+    except PermissionError:
+        logging.getLogger("django.request").exception("Refused", extra={"status_code": status})
+
+    assert ("exception" in last(lines)) is is_traced
+
+
 def test_a_request_id_is_accepted_when_it_is_safe() -> None:
     assert accepted_request_id("abc-123") == "abc-123"
     for unsafe in ("", "a b", "x" * 129, "a\nb", "é"):

@@ -2,13 +2,15 @@
 
 import sys
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.utils.deprecation import MiddlewareMixin
 from django.views import csrf, defaults
 from rest_framework import exceptions
 
 from config.lib.api import errors
 
 API_PREFIX = "/api/"
+ADMIN_PREFIX = "/admin/"
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -30,6 +32,16 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if not _is_api(request):
         return defaults.page_not_found(request, exception)
     return _answer(exceptions.NotFound())
+
+
+class OwnNotFound(MiddlewareMixin):
+    """Shows our own page for what is not found in the admin, where DEBUG shows Django's."""
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Answer 404; leave everything else to others."""
+        if isinstance(exception, Http404) and request.path.startswith(ADMIN_PREFIX):
+            return page_not_found(request, exception)
+        return None
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
