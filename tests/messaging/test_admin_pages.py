@@ -321,10 +321,12 @@ def test_a_conversation_shows_what_the_person_opted_out_of(
     opt_out(cast.business, *contact.address_keys, scope=scope)
     after = client.get(address).text
     live = client.get(page("messaging_conversation_chat", thread.pk)).text
+    template = client.get(page("messaging_conversation_template", thread.pk)).text
 
     assert "Opted out of" not in before
     assert f"{words} since" in after
     assert f"{words} since" in live
+    assert f"{words} since" in template
 
 
 def failed_message(cast: Cast, **facts: Any) -> Message:
@@ -483,3 +485,20 @@ def test_a_list_that_a_campaign_goes_to_is_kept(cast: Cast, sign_in: Any) -> Non
 
     assert "go to this list: “Autumn”" in answer.text
     assert ContactList.across_businesses.exists()
+
+
+def test_the_pages_of_lists_speak_of_lists(cast: Cast, sign_in: Any) -> None:
+    with tenancy.scope(cast.business):
+        held = lists.create(name="Spring")
+    client = sign_in(cast.alice)
+
+    titles = [
+        client.get(address).context["title"]
+        for address in (
+            page("messaging_contactlist_changelist"),
+            page("messaging_contactlist_add"),
+            page("messaging_contactlist_change", held.pk),
+        )
+    ]
+
+    assert titles == ["Lists", "New list", "List"]
