@@ -362,6 +362,23 @@ class ContactListAdmin(TenantAdmin[ContactList]):
         url = reverse("admin:messaging_contact_changelist")
         return link(f"{url}?list={one.pk}", "Show the people")
 
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Call the rows what people call them."""
+        return super().changelist_view(request, {"title": "Lists", **(extra_context or {})})
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Call the page what people call it."""
+        title = {"title": "List" if object_id else "New list"}
+        return super().changeform_view(
+            request, object_id, form_url, {**title, **(extra_context or {})}
+        )
+
     def save_model(self, request: HttpRequest, obj: ContactList, form: Any, change: bool) -> None:
         """Make the list or give it another name."""
         if change:
