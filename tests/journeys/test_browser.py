@@ -108,6 +108,7 @@ def plan_campaign(page: Page) -> int:  # noqa: F811  # the fixture
     page.get_by_role("button", name="Next: audience").click()
     expect(page.locator("#count")).to_contain_text("people in this audience")
     page.get_by_role("button", name="Next: variables").click()
+    expect(page.get_by_role("heading", name="Where the values come from")).to_be_visible()
     for box in page.locator("input[name^=text-]").all():
         box.fill(box.get_attribute("placeholder") or "you")
     name = page.locator("#person strong[dir]")
