@@ -2,7 +2,7 @@
 
 A request, a job or a webhook opens `scope(business)`; every query of a `TenantModel` through
 `objects` is then limited to it and raises `NoBusinessInScope` outside. Work that crosses
-businesses says so: `Model.across_businesses`.
+businesses says so twice: it opens `across(Door...)` and reads `Model.across_businesses`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from uuid import UUID
 
@@ -18,9 +19,23 @@ from django.db import models
 if TYPE_CHECKING:
     from accounts.models import Business
 
-_business_id: ContextVar[UUID | None] = ContextVar("business_id", default=None)
-
 M = TypeVar("M", bound=models.Model)
+
+
+class Door(StrEnum):
+    """The reasons for which work may cross businesses; there is no other way to do it."""
+
+    SIGN_IN = "sign_in"  # who is asking, and for which business
+    ROUTING = "routing"  # whose number or account a webhook is about
+    SWEEP = "sweep"  # periodic work over what is due, whoever owns it
+    PLATFORM = "platform"  # a platform admin looks at the whole installation
+    METRICS = "metrics"  # totals without anybody's data
+    BACKUP = "backup"  # dump, restore, verify
+    COMMAND = "command"  # an operator at the machine's shell
+
+
+_business_id: ContextVar[UUID | None] = ContextVar("business_id", default=None)
+_door: ContextVar[Door | None] = ContextVar("door", default=None)
 
 
 class NoBusinessInScope(RuntimeError):
@@ -40,6 +55,11 @@ def find_current_id() -> UUID | None:
     return _business_id.get()
 
 
+def find_door() -> Door | None:
+    """Return why the work under way may cross businesses, or None when it may not."""
+    return None if _business_id.get() else _door.get()
+
+
 @contextmanager
 def scope(business: Business | UUID) -> Iterator[None]:
     """Limit tenant queries to this business while the block runs."""
@@ -53,11 +73,26 @@ def scope(business: Business | UUID) -> Iterator[None]:
 @contextmanager
 def no_scope() -> Iterator[None]:
     """Start a request or job with no business in scope, and leave none behind."""
-    token = _business_id.set(None)
+    token, door = _business_id.set(None), _door.set(None)
     try:
         yield
     finally:
+        _door.reset(door)
         _business_id.reset(token)
+
+
+@contextmanager
+def across(door: Door) -> Iterator[None]:
+    """Let the block read and write rows of every business, for the reason named.
+
+    A `scope` opened inside limits what stands in it to one business again.
+    """
+    token, scoped = _door.set(door), _business_id.set(None)
+    try:
+        yield
+    finally:
+        _business_id.reset(scoped)
+        _door.reset(token)
 
 
 def enter(business: Business | UUID) -> None:
