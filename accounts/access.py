@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from django.http import HttpRequest
@@ -44,8 +47,27 @@ class Access:
         return self.user is not None and self.user.is_platform_admin
 
 
+_current: ContextVar[Access | None] = ContextVar("access", default=None)
+
+
+def current() -> Access | None:
+    """Return the caller of the request under way, for the audit trail; None in workers."""
+    return _current.get()
+
+
+@contextmanager
+def nobody() -> Iterator[None]:
+    """Start a request without a caller, and leave none behind."""
+    token = _current.set(None)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
 def attach(request: HttpRequest, access: Access | None) -> None:
-    """Set `request.access` and `request.business`."""
+    """Set `request.access` and `request.business`, and who acts while the request runs."""
+    _current.set(access)
     request.access = access  # type: ignore[attr-defined]  # ours, read through `of`
     request.business = access.business if access else None  # type: ignore[attr-defined]  # same
 

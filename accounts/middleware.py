@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -41,14 +42,14 @@ class BusinessMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self.is_async:
             return self._call_async(request)
-        with tenancy.no_scope(), context.asked_by(lockout.address(request)):
+        with tenancy.no_scope(), access.nobody(), _asked_by(request):
             enter_session_business(request)
             with timezone.override(_zone(request)):
                 response = self.get_response(request)
             return _stream_in_scope(request, response)  # type: ignore[arg-type]  # sync here
 
     async def _call_async(self, request: HttpRequest) -> HttpResponseBase:
-        with tenancy.no_scope(), context.asked_by(lockout.address(request)):
+        with tenancy.no_scope(), access.nobody(), _asked_by(request):
             await sync_to_async(enter_session_business)(request)
             chosen = access.of(request)
             if chosen and chosen.business:
@@ -69,6 +70,10 @@ def enter_session_business(request: HttpRequest) -> None:
     chosen = access.of(request)
     if chosen and chosen.business:
         tenancy.enter(chosen.business)
+
+
+def _asked_by(request: HttpRequest) -> AbstractContextManager[None]:
+    return context.asked_by(lockout.address(request))
 
 
 def _zone(request: HttpRequest) -> ZoneInfo | None:

@@ -32,6 +32,7 @@ class Door(StrEnum):
     METRICS = "metrics"  # totals without anybody's data
     BACKUP = "backup"  # dump, restore, verify
     COMMAND = "command"  # an operator at the machine's shell
+    AUDIT = "audit"  # entries of the trail that belong to no business
 
 
 _business_id: ContextVar[UUID | None] = ContextVar("business_id", default=None)
