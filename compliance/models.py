@@ -7,7 +7,19 @@ from django.db import models
 from django.db.models.functions import Now
 
 from accounts.tenancy import TenantModel
+from compliance.audit.models import AuditEntry, AuditLink, AuditPending
 from config.lib.ids import new_id
+
+__all__ = [
+    "AuditEntry",
+    "AuditLink",
+    "AuditPending",
+    "Consent",
+    "ConsentEvent",
+    "ConsentStatus",
+    "OptOutWord",
+    "Scope",
+]
 
 
 class Scope(models.TextChoices):
@@ -123,33 +135,3 @@ class OptOutWord(TenantModel):
 
     def __str__(self) -> str:
         return self.word
-
-
-class AuditEntry(models.Model):
-    """Who did what to which object; written in the transaction of what it records."""
-
-    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    business = models.ForeignKey(
-        "accounts.Business", on_delete=models.CASCADE, null=True, related_name="+"
-    )
-    actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
-    )
-    actor_name = models.CharField(max_length=254, blank=True)
-    action = models.CharField(max_length=60)
-    resource = models.CharField(max_length=60, blank=True)
-    resource_id = models.CharField(max_length=64, blank=True)
-    details = models.JSONField(default=dict)
-    ip_address = models.GenericIPAddressField(null=True)
-    request_id = models.CharField(max_length=128, blank=True)
-    created_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        verbose_name_plural = "audit entries"
-        indexes = [
-            models.Index(fields=["business", "-id"], name="audit_list"),
-            models.Index(fields=["business", "resource", "resource_id"], name="audit_of_object"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.action} {self.resource}"

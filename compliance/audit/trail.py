@@ -1,21 +1,24 @@
-"""The audit trail: who did what to which object, in the transaction of what it records."""
+"""Writing the trail: an entry in the transaction of what it records; reading an object's part."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from ipaddress import ip_address
-from typing import Any, Final
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
 import structlog
 from django.db.models import QuerySet
+from django.utils import timezone
 
+from accounts import access as callers
 from accounts import tenancy
+from accounts.access import Access
 from accounts.models import User
-from compliance.models import AuditEntry
+from compliance.audit import canonical, masking
+from compliance.audit.models import AuditEntry
 from config.lib import context
 
-MASKED: Final = "[masked]"
-_SECRETS: Final = ("token", "password", "secret", "api_key", "authorization", "text", "body")
+Origin = AuditEntry.Origin
 
 
 def record(
@@ -24,26 +27,43 @@ def record(
     resource: str = "",
     resource_id: str = "",
     details: Mapping[str, Any] | None = None,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
     actor: User | None = None,
     actor_name: str = "",
+    access: Access | None = None,
+    origin: str = Origin.INTERNAL,
 ) -> AuditEntry:
     """Add an entry; the business is the one in scope, if any.
 
-    The request id and address are those of the request under way. Details named like secrets or
-    message text are masked.
+    Who acted is `access`, else `actor` and `actor_name`, else the caller of the request under
+    way. Request id and address are the request's, the time is ours. Of `before` and `after`
+    only what differs is kept. Secrets, message text and people's data are masked.
     """
-    bound = structlog.contextvars.get_contextvars()
-    return AuditEntry.objects.create(
+    caller = access or callers.current()
+    if access or not (actor or actor_name):
+        actor, actor_name = (caller.user, caller.actor_name) if caller else (None, "")
+    old, new = _difference(before, after)
+    entry = AuditEntry(
         business_id=tenancy.find_current_id(),
+        origin=origin,
         actor=actor,
-        actor_name=(actor_name or (str(actor) if actor else ""))[:254],
+        actor_name=masking.plain(actor_name or (str(actor) if actor else ""))[:254],
+        api_key_id=caller.api_key.pk if caller and caller.api_key else None,
         action=action[:60],
         resource=resource[:60],
-        resource_id=str(resource_id)[:64],
-        details=_masked(details or {}),
-        ip_address=_address(context.address()),
-        request_id=str(bound.get("request_id") or "")[:128],
+        resource_id=masking.plain(str(resource_id))[:64],
+        details=masking.clean(details or {}),
+        before=None if old is None else masking.clean(old),
+        after=None if new is None else masking.clean(new),
+        ip_address=canonical.address(context.address()),
+        request_id=_request_id(),
+        created_at=timezone.now(),
     )
+    entry.signature = canonical.sign(entry)
+    with _place():
+        entry.save(force_insert=True)
+    return entry
 
 
 def history(resource: str, id_: object) -> QuerySet[AuditEntry]:
@@ -53,19 +73,28 @@ def history(resource: str, id_: object) -> QuerySet[AuditEntry]:
     ).order_by("-id")
 
 
-def _masked(details: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: MASKED
-        if any(secret in name.lower() for secret in _SECRETS)
-        else _masked(value)
-        if isinstance(value, Mapping)
-        else value
-        for name, value in details.items()
-    }
+def _difference(
+    before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
+) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
+    if before is None or after is None:
+        return before, after
+    same = {name for name in before if name in after and before[name] == after[name]}
+    return (
+        {name: value for name, value in before.items() if name not in same},
+        {name: value for name, value in after.items() if name not in same},
+    )
 
 
-def _address(text: str) -> str | None:
-    try:
-        return str(ip_address(text))
-    except ValueError:
-        return None
+def _request_id() -> str:
+    bound = structlog.contextvars.get_contextvars()
+    return str(bound.get("request_id") or "")[:128]
+
+
+@contextmanager
+def _place() -> Iterator[None]:
+    """Let an entry that belongs to no business be written where none is in scope."""
+    if tenancy.find_current_id() or tenancy.find_door():
+        yield
+        return
+    with tenancy.across(tenancy.Door.AUDIT):
+        yield

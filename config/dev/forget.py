@@ -9,8 +9,11 @@ from django.db import IntegrityError, transaction
 from django.db.models import Field, Model, ProtectedError
 
 from accounts.models import Business
+from compliance.models import AuditEntry, AuditLink, AuditPending
 
 OURS: Final = ("accounts", "compliance", "templates_mgmt", "messaging", "analytics")
+# The trail of what was deleted stays, as it would anywhere.
+KEPT: Final = (AuditEntry, AuditLink, AuditPending)
 
 
 @transaction.atomic
@@ -20,7 +23,7 @@ def forget(business: Business) -> None:
     In passes: what another row still needs goes in a later one.
     """
     waiting = [model for label in OURS for model in apps.get_app_config(label).get_models()]
-    waiting = [model for model in waiting if _has_business(model)]
+    waiting = [model for model in waiting if _has_business(model) and model not in KEPT]
     while waiting:
         left = [model for model in waiting if not _delete(model, business)]
         if len(left) == len(waiting):

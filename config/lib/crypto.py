@@ -7,6 +7,7 @@ rotate by prepending a key, running `rotate` over what is stored, then dropping 
 import base64
 import hashlib
 import hmac
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -58,6 +59,12 @@ def keyed_hashes(text: str) -> list[str]:
     return [
         hmac.new(_derive(key, "hash"), text.encode(), hashlib.sha256).hexdigest() for key in _keys()
     ]
+
+
+def derived_keys(purpose: str, *, secrets: Sequence[str] = ()) -> list[bytes]:
+    """Return 32 bytes per key for one purpose, newest first; `secrets` replace the field keys."""
+    given = [secret.strip() for secret in secrets if secret.strip()]
+    return [_derive(key, purpose) for key in given or _keys()]
 
 
 def key_fingerprint() -> str:

@@ -49,6 +49,11 @@ CELERY_BEAT_SCHEDULE = {
     "check tokens": {"task": "accounts.check_tokens", "schedule": 3600.0},
     "forget answers": {"task": "accounts.forget_answers", "schedule": 3600.0},
     "nightly backup": {"task": "backups.nightly", "schedule": crontab(hour="2", minute="30")},
+    "seal audit trail": {
+        "task": "compliance.seal_audit",
+        "schedule": 60.0,
+        "options": {"expires": 120},
+    },
     "forget tokens": {"task": "accounts.forget_tokens", "schedule": 86400.0},
 }
 

@@ -15,7 +15,8 @@ from accounts.models import ApiKey, Business, Role, User, WhatsAppAccount
 from accounts.tenancy import TenantModel
 from analytics.models import FailureHour, MessageHour
 from compliance import audit
-from compliance.models import AuditEntry, OptOutWord
+from compliance.audit import chain
+from compliance.models import AuditEntry, AuditLink, AuditPending, OptOutWord
 from config.lib.ids import new_id
 from messaging.campaigns.models import Campaign, CampaignRecipient
 from messaging.contacts.models import Contact, ContactList, ContactTag, ListEntry, Tag
@@ -42,7 +43,7 @@ from tests.factories.messaging import (
 from tests.factories.templates import TemplateFactory
 
 # Models of a business beside the tenant models.
-OTHERS: tuple[type[Model], ...] = (AuditEntry, DeadLetter)
+OTHERS: tuple[type[Model], ...] = (AuditEntry, AuditLink, AuditPending, DeadLetter)
 
 
 @dataclass(frozen=True)
@@ -185,6 +186,8 @@ def _more(tenant: Tenant) -> None:
         business=business, event_id=new_id(), reason=DeadLetter.Reason.ERROR, detail=word
     )
     with tenancy.scope(business):
+        audit.record(action="business.changed", resource="business", actor_name=word)
+        chain.seal(business.pk, now=now)
         audit.record(action="business.changed", resource="business", actor_name=word)
 
 

@@ -1,0 +1,151 @@
+"""Signed heads of the chains, kept where who owns the database cannot reach them.
+
+A file per chain and day, in the storage of backups: `audit/<business>/<day>-<position>.json`.
+Within a day the newest replaces the one before, so each chain keeps one for every day it grew.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import Storage
+
+from compliance.audit.chain import Head
+from config.lib import crypto
+from config.lib.storage import storage_for
+
+_PURPOSE: Final = "audit checkpoints"
+_PLATFORM: Final = "platform"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What a chain was seen to be. `is_genuine` is False for one that we did not sign."""
+
+    name: str
+    head: Head
+    at: str
+    is_genuine: bool
+
+
+def write(head: Head, *, now: datetime) -> bool:
+    """Store a signed checkpoint unless the newest one says the same; tell whether it did."""
+    place, folder = _storage(), _folder(head.business_id)
+    names = _names(place, folder)
+    day = now.astimezone(UTC).strftime("%Y-%m-%d")
+    name = f"{day}-{head.position:012d}.json"
+    if not head.position or (names and _position(names[-1]) == head.position):
+        return False
+    place.save(f"{folder}/{name}", ContentFile(_signed(head, now)))
+    for old in names:
+        if old.startswith(day) and old != name:
+            place.delete(f"{folder}/{old}")
+    return True
+
+
+def read(business_id: UUID | None) -> Iterator[Checkpoint]:
+    """Yield the checkpoints of a chain, oldest first."""
+    place, folder = _storage(), _folder(business_id)
+    for name in _names(place, folder):
+        with place.open(f"{folder}/{name}") as file:
+            yield _parsed(business_id, name, file.read())
+
+
+def chains() -> list[UUID | None]:
+    """Return the chains of which there are checkpoints."""
+    place = _storage()
+    folders = place.listdir("")[0] if _exists(place) else []
+    return [None if folder == _PLATFORM else UUID(folder) for folder in sorted(folders)]
+
+
+def public_key() -> str:
+    """Return the key that proves checkpoints, in hex: anyone may have it."""
+    return _public(_keys()[0])
+
+
+def _signed(head: Head, now: datetime) -> bytes:
+    key = _keys()[0]
+    said = _statement(head, now.astimezone(UTC).isoformat())
+    return _bytes(said | {"key": _public(key), "signature": key.sign(_bytes(said)).hex()})
+
+
+def _parsed(business_id: UUID | None, name: str, raw: bytes) -> Checkpoint:
+    try:
+        held = json.loads(raw)
+        key, signature = held.pop("key"), bytes.fromhex(held.pop("signature"))
+        head = Head(business_id, int(held["position"]), str(held["chain_hash"]))
+        is_genuine = held == _statement(head, held["at"]) and _is_signed(key, signature, held)
+        return Checkpoint(name, head, str(held["at"]), is_genuine)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Checkpoint(name, Head(business_id, 0, ""), "", is_genuine=False)
+
+
+def _is_signed(key: str, signature: bytes, held: dict[str, Any]) -> bool:
+    known = next((one for one in _keys() if _public(one) == key), None)
+    if known is None:
+        return False
+    try:
+        known.public_key().verify(signature, _bytes(held))
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _statement(head: Head, at: str) -> dict[str, Any]:
+    return {
+        "chain": str(head.business_id or _PLATFORM),
+        "position": head.position,
+        "chain_hash": head.chain_hash,
+        "at": at,
+    }
+
+
+def _bytes(held: dict[str, Any]) -> bytes:
+    return json.dumps(held, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _keys() -> list[Ed25519PrivateKey]:
+    seeds = crypto.derived_keys(_PURPOSE, secrets=settings.AUDIT_SIGNING_KEYS)
+    return [Ed25519PrivateKey.from_private_bytes(seed) for seed in seeds]
+
+
+def _public(key: Ed25519PrivateKey) -> str:
+    return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
+
+
+def _storage() -> Storage:
+    return storage_for(f"{settings.BACKUP_STORAGE_URL.rstrip('/')}/audit")
+
+
+def _folder(business_id: UUID | None) -> str:
+    return str(business_id or _PLATFORM)
+
+
+def _names(place: Storage, folder: str) -> list[str]:
+    """Return the names of a chain's checkpoints, by day and position."""
+    try:
+        return sorted(name for name in place.listdir(folder)[1] if name.endswith(".json"))
+    except FileNotFoundError:
+        return []
+
+
+def _exists(place: Storage) -> bool:
+    try:
+        place.listdir("")
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _position(name: str) -> int:
+    return int(name.removesuffix(".json").rpartition("-")[2])

@@ -1,0 +1,107 @@
+"""What an entry never holds: secrets, message text, and data that tells who a person is.
+
+The trail cannot be erased from, so what must be erasable must not get in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from typing import Any, Final
+
+from config.lib import addresses
+from config.lib.logging import redact_text
+
+MASKED: Final = "[masked]"
+MOST_ITEMS: Final = 100
+MOST_CHARACTERS: Final = 1000
+_DEEPEST: Final = 6
+
+# Words of a field's name. A name that ends like an id or an instant says nothing by itself.
+_HIDDEN_WORDS: Final = frozenset(
+    {
+        *("token", "tokens", "password", "secret", "secrets", "authorization"),
+        *("credential", "credentials", "text", "body", "content", "caption", "header", "footer"),
+        *("note", "notes", "evidence", "proof", "phone", "phones", "email", "emails"),
+        *("recipient", "recipients", "address", "addresses", "bsuid", "attributes"),
+    }
+)
+_HIDDEN_NAMES: Final = frozenset(
+    {
+        *("api_key", "wa_id", "to", "from", "profile_name", "first_name", "last_name"),
+        *("full_name", "contact_name"),
+    }
+)
+_SHOWN_NAMES: Final = frozenset({"ip_address", "token_health"})
+_SHOWN_ENDS: Final = ("_id", "_ids", "_at")
+_PHONE: Final = re.compile(r"(?:\+|\b00)\d(?:[ ().-]{0,2}\d){6,14}(?!\w)")
+_EMAIL: Final = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+\.\w+")
+_ID: Final = re.compile(r"(?:^|_)ids?$")
+
+
+def clean(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts as plain JSON values, with what must not be kept replaced."""
+    return {
+        plain(str(name))[:80]: _value(str(name), value, _DEEPEST)
+        for name, value in _first(facts.items())
+    }
+
+
+def is_hidden(name: str) -> bool:
+    """Say whether a field of this name is masked whatever it holds."""
+    name = name.lower()
+    if name in _HIDDEN_NAMES:
+        return True
+    if name in _SHOWN_NAMES or name.endswith(_SHOWN_ENDS):
+        return False
+    return "api_key" in name or not _HIDDEN_WORDS.isdisjoint(re.split(r"[\W_]+", name))
+
+
+def hide(value: object) -> str:
+    """Return what stands for a value in the trail: nothing for nothing."""
+    return "" if value in (None, "", "None", "null") else MASKED
+
+
+def _value(name: str, value: Any, depth: int) -> Any:
+    if is_hidden(name):
+        return MASKED
+    if value is None or isinstance(value, bool | int | float):
+        return value if not isinstance(value, float) or value == value else None
+    if isinstance(value, str):
+        return _shown(name, value)
+    if isinstance(value, Mapping | list | tuple | set | frozenset):
+        return _nested(name, value, depth)
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    return _shown(name, str(value))
+
+
+def _nested(name: str, value: Any, depth: int) -> Any:
+    if not depth:
+        return "[…]"
+    if isinstance(value, Mapping):
+        return {
+            plain(str(key))[:80]: _value(str(key), held, depth - 1)
+            for key, held in _first(value.items())
+        }
+    items = sorted(value, key=str) if isinstance(value, set | frozenset) else value
+    shown = [_value(name, item, depth - 1) for item in _first(items)]
+    return [*shown, f"[{len(items) - len(shown)} more]"] if len(items) > len(shown) else shown
+
+
+def _first(items: Iterable[Any]) -> list[Any]:
+    return [item for item, _ in zip(items, range(MOST_ITEMS), strict=False)]
+
+
+def _shown(name: str, value: str) -> str:
+    text = _PHONE.sub(lambda found: addresses.mask(found[0]), plain(value))
+    text = _EMAIL.sub(MASKED, text)
+    if not (_ID.search(name) and text.isdecimal()):
+        text = redact_text(text)
+    return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}…"
+
+
+def plain(value: str) -> str:
+    """Return the text without what PostgreSQL or UTF-8 cannot hold."""
+    return value.replace("\x00", "").encode("utf-8", "replace").decode()
