@@ -14,6 +14,7 @@ from messaging.meta.facts import Json, MetaError
 
 _NOTHING: Final[dict[str, Any]] = {}
 _YEAR_2100: Final = 4_102_444_800
+_LARGEST_CODE: Final = 2**31 - 1
 
 
 def text_of(value: object) -> str:
@@ -72,6 +73,12 @@ def phone_of(value: object) -> str:
     return ""
 
 
+def _code_of(value: object) -> int | None:
+    """Return an error's number; Meta has none that a 32-bit integer does not hold."""
+    code = integer_of(value)
+    return code if code is not None and -_LARGEST_CODE <= code <= _LARGEST_CODE else None
+
+
 def errors_of(value: object) -> tuple[MetaError, ...]:
     """Return the rows of an `errors` array."""
     if not value:
@@ -81,7 +88,7 @@ def errors_of(value: object) -> tuple[MetaError, ...]:
 
 def _error(row: Json) -> MetaError:
     return MetaError(
-        code=integer_of(row.get("code")),
+        code=_code_of(row.get("code")),
         title=text_of(row.get("title")) or text_of(row.get("message")),
         details=text_of(object_of(row.get("error_data")).get("details")),
         href=text_of(row.get("href")),

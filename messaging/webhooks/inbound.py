@@ -17,10 +17,12 @@ from django.db import connection, transaction
 
 from accounts import tenancy
 from compliance import consent, optout
+from config.lib.addresses import is_bsuid
 from config.lib.errors import ProjectError
 from messaging.contacts.models import Contact
 from messaging.conversations import threads, window
 from messaging.meta import facts
+from messaging.meta.reading import object_of
 from messaging.senders.models import Sender
 from messaging.sending import fence, request
 from messaging.signals import InboundReceived, inbound_received
@@ -135,7 +137,7 @@ def _metadata(fact: facts.InboundMessage) -> dict[str, Any]:
         "group_id": fact.group_id,
         "is_forwarded": fact.is_forwarded,
         "is_standby": fact.standby,
-        "product": (fact.raw.get("context") or {}).get("referred_product"),
+        "product": object_of(fact.raw.get("context")).get("referred_product"),
         "errors": errors,
     }
     return {name: value for name, value in told.items() if value}
@@ -162,7 +164,7 @@ def _past_row(item: Item, past: facts.HistoryMessage, sender: Sender) -> Row:
         sender=sender,
         seen=people.seen(
             phone=past.thread if is_phone else "",
-            bsuid="" if is_phone else past.thread,
+            bsuid=past.thread if is_bsuid(past.thread) else "",
             at=past.timestamp or item.at,
         ),
         direction="outbound" if past.outbound else "inbound",

@@ -20,7 +20,7 @@ from messaging.sending.models import QueueItem
 from messaging.webhooks import apply
 from messaging.webhooks.models import DeadLetter, PendingEvent
 from tests.messaging.pump import Pump
-from tests.messaging.webhook_events import keep
+from tests.messaging.webhook_events import body, keep, make_tenants
 
 PERSON, SECONDS = "+34611000001", int(timezone.now().timestamp())
 
@@ -35,6 +35,47 @@ def test_an_event_that_cannot_even_be_read_holds_nobody_up() -> None:
     assert done["events"] == 2
     assert PendingEvent.objects.count() == 1
     assert not DeadLetter.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_context_that_is_no_object_costs_no_message() -> None:
+    make_tenants()
+    parsed = json.loads(body("msg_text"))
+    message = parsed["entry"][0]["changes"][0]["value"]["messages"][0]
+    message["context"] = ["wamid.1"]
+    keep(json.dumps(parsed).encode())
+
+    apply.apply_due(now=timezone.now())
+
+    assert Message.across_businesses.get(direction="inbound").wamid == message["id"]
+
+
+@pytest.mark.django_db
+def test_an_error_code_no_column_holds_costs_no_status() -> None:
+    make_tenants()
+    parsed = json.loads(body("status_failed_131026"))
+    status = parsed["entry"][0]["changes"][0]["value"]["statuses"][0]
+    status["errors"][0]["code"] = 2**40
+    keep(json.dumps(parsed).encode())
+
+    apply.apply_due(now=timezone.now())
+
+    stored = Message.across_businesses.get(wamid=status["id"])
+    assert (stored.status, stored.error_code) == ("failed", None)
+
+
+@pytest.mark.django_db
+def test_a_thread_of_nobody_costs_no_other_thread_of_the_past() -> None:
+    make_tenants()
+    parsed = json.loads(body("history_threads"))
+    threads = parsed["entry"][0]["changes"][0]["value"]["history"][0]["threads"]
+    threads.append({"id": "nobody", "messages": [{"id": "wamid.1", "type": "text"}]})
+    keep(json.dumps(parsed).encode())
+
+    apply.apply_due(now=timezone.now())
+
+    assert Message.across_businesses.filter(metadata__is_history=True).exists()
+    assert DeadLetter.objects.get().detail == "The message names nobody."
 
 
 def test_a_stop_that_waits_for_a_send_does_not_keep_it_from_being_recorded(pump: Pump) -> None:
