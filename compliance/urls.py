@@ -3,8 +3,20 @@
 from django.urls import path
 
 from compliance.api import views
+from compliance.api.audit import views as audit
 
 urlpatterns = [
+    path(
+        "audit/logs",
+        audit.AuditLogs.as_view({"get": "list", "post": "create"}),
+        name="audit-logs",
+    ),
+    path(
+        "audit/logs/<int:user_id>",
+        audit.AuditLogsOfUser.as_view({"get": "list"}),
+        name="audit-logs-of-user",
+    ),
+    path("audit/export", audit.AuditExport.as_view(), name="audit-export"),
     path(
         "compliance/consent",
         views.Consents.as_view({"get": "list", "post": "create"}),

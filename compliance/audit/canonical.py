@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import json
 from datetime import UTC
+from decimal import Decimal
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any, Final
@@ -102,11 +103,14 @@ def _keyed(key: bytes, message: bytes) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Return the value as PostgreSQL will give it back: 1.0 and 1 are one number there."""
+    """Return the value with one spelling for each number, however PostgreSQL gives it back.
+
+    It keeps the decimal digits a float is written with: 1.0 may come back as 1, 1e22 as an integer.
+    """
     if isinstance(value, dict):
         return {key: _plain(held) for key, held in value.items()}
     if isinstance(value, list):
         return [_plain(held) for held in value]
     if isinstance(value, float) and value.is_integer():
-        return int(value)
+        return int(Decimal(repr(value)))
     return value

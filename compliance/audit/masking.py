@@ -69,12 +69,12 @@ def _value(name: str, value: Any, depth: int) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value if not isinstance(value, float) or value == value else None
     if isinstance(value, str):
-        return _shown(name, value)
+        return shown(name, value)
     if isinstance(value, Mapping | list | tuple | set | frozenset):
         return _nested(name, value, depth)
     if isinstance(value, datetime | date):
         return value.isoformat()
-    return _shown(name, str(value))
+    return shown(name, str(value))
 
 
 def _nested(name: str, value: Any, depth: int) -> Any:
@@ -94,7 +94,8 @@ def _first(items: Iterable[Any]) -> list[Any]:
     return [item for item, _ in zip(items, range(MOST_ITEMS), strict=False)]
 
 
-def _shown(name: str, value: str) -> str:
+def shown(name: str, value: str) -> str:
+    """Return a text with phone numbers, e-mails and tokens in it masked."""
     text = _PHONE.sub(lambda found: addresses.mask(found[0]), plain(value))
     text = _EMAIL.sub(MASKED, text)
     if not (_ID.search(name) and text.isdecimal()):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from django.db.models import QuerySet
@@ -13,11 +13,12 @@ from django.utils import timezone
 from accounts import access as callers
 from accounts import tenancy
 from accounts.access import Access
-from accounts.models import User
+from accounts.models import Membership, User
 from compliance.audit import canonical, masking
 from compliance.audit.models import AuditEntry
 from config.lib import context
 
+EXTERNAL: Final = "external."
 Origin = AuditEntry.Origin
 
 
@@ -52,7 +53,7 @@ def record(
         api_key_id=caller.api_key.pk if caller and caller.api_key else None,
         action=action[:60],
         resource=resource[:60],
-        resource_id=masking.plain(str(resource_id))[:64],
+        resource_id=masking.shown("resource_id", str(resource_id))[:64],
         details=masking.clean(details or {}),
         before=None if old is None else masking.clean(old),
         after=None if new is None else masking.clean(new),
@@ -71,6 +72,23 @@ def history(resource: str, id_: object) -> QuerySet[AuditEntry]:
     return AuditEntry.objects.filter(
         business_id=tenancy.current_id(), resource=resource, resource_id=str(id_)
     ).order_by("-id")
+
+
+def list_entries() -> QuerySet[AuditEntry]:
+    """Return the entries of the business in scope."""
+    return AuditEntry.objects.filter(business_id=tenancy.current_id())
+
+
+def is_known_actor(user_id: int) -> bool:
+    """Say whether a user belongs to the business in scope, or once acted in it."""
+    if Membership.objects.filter(business_id=tenancy.current_id(), user_id=user_id).exists():
+        return True
+    return list_entries().filter(actor_id=user_id).exists()
+
+
+def external(action: str) -> str:
+    """Return the action under which an entry from outside is kept: never one of ours."""
+    return EXTERNAL + action.removeprefix(EXTERNAL)
 
 
 def _difference(

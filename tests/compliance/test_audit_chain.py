@@ -101,6 +101,7 @@ def test_whatever_an_entry_holds_reads_back_as_it_was_signed(trail: Business) ->
     odd = {
         "whole": 1.0,
         "huge": 1e22,
+        "vast": 1.5e300,
         "small": -1.5e-10,
         "zero": -0.0,
         "nan": float("nan"),

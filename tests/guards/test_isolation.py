@@ -28,6 +28,7 @@ UNKNOWN_NUMBER = "987654321987"
 Reference = tuple[Callable[[Tenant], Any], str]
 FOREIGN: dict[str, Reference] = {
     "api-key": (lambda one: one.api_key.pk, "uuid"),
+    "audit-logs-of-user": (lambda one: one.users[Role.AGENT].pk, "number"),
     "business": (lambda one: one.business.pk, "uuid"),
     "bulk-send-control": (lambda one: one.campaign.pk, "uuid"),
     "bulk-send-state": (lambda one: one.campaign.pk, "uuid"),
