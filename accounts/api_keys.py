@@ -1,7 +1,11 @@
-"""Machines' keys: shown once, kept as a keyed hash, limited to permissions."""
+"""Machines' keys: shown once, kept as a hash, limited to permissions and to networks.
+
+A key never holds more than the person who made it holds now; it ends when they leave.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import secrets
 from collections.abc import Collection
@@ -12,13 +16,14 @@ from typing import Final
 from django.db import transaction
 from django.db.models import Q
 
-from accounts import grants, roles
+from accounts import grants, holdings, roles, standing, tenancy
+from accounts import networks as known_networks
 from accounts.access import Access
-from accounts.models import ApiKey
+from accounts.models import ApiKey, User
 from accounts.signals import ApiKeyIssued, ApiKeyRevoked, api_key_issued, api_key_revoked
-from accounts.tenancy import current_id
+from accounts.tenancy import Door, current_id
 from config.lib import crypto
-from config.lib.errors import InvalidInput, NotFound, ProjectError
+from config.lib.errors import InvalidInput, NotAllowed, NotFound, ProjectError
 
 MARK: Final = "sb_"
 NOTE_USE_EVERY: Final = timedelta(minutes=1)
@@ -29,6 +34,12 @@ class KeyRefused(ProjectError):
 
     status = 401
     code = "invalid_api_key"
+
+
+class AddressRefused(NotAllowed):
+    """The key is bound to networks, and the request came from elsewhere."""
+
+    code = "address_not_allowed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +58,12 @@ def issue(
     by: Access,
     now: datetime,
     expires_at: datetime | None = None,
+    networks: Collection[str] = (),
 ) -> Issued:
     """Make a key for the business in scope, with no more rights than its issuer has.
 
-    What only platform admins may is for no key. Announces `ApiKeyIssued`.
+    What only platform admins may is for no key. With `networks` it is refused from elsewhere.
+    Announces `ApiKeyIssued`.
     """
     wanted = roles.require_known(permissions)
     grants.require_within(wanted, held=by.permissions)
@@ -58,17 +71,27 @@ def issue(
     if not wanted:
         raise InvalidInput("A key needs at least one permission.", attr="permissions")
     _require_future(expires_at, now)
-    return _store(name=name, permissions=wanted, by=by, expires_at=expires_at)
+    bound = known_networks.read(networks)
+    return _store(name=name, permissions=wanted, by=by, expires_at=expires_at, networks=bound)
 
 
 @transaction.atomic
 def rotate(*, api_key: ApiKey, by: Access, now: datetime) -> Issued:
-    """Replace a key by a new one with the same name, rights and expiry, and revoke the old."""
+    """Replace a key by a new one that is the same but for its secret, and revoke the old.
+
+    Whoever rotates it is its maker from then on.
+    """
     locked = _lock_live(api_key, now)
     wanted = frozenset(locked.permissions)
     grants.require_within(wanted, held=by.permissions)
     roles.require_grantable(wanted)
-    issued = _store(name=locked.name, permissions=wanted, by=by, expires_at=locked.expires_at)
+    issued = _store(
+        name=locked.name,
+        permissions=wanted,
+        by=by,
+        expires_at=locked.expires_at,
+        networks=locked.networks,
+    )
     _revoke(locked, by=by, now=now)
     return issued
 
@@ -76,34 +99,97 @@ def rotate(*, api_key: ApiKey, by: Access, now: datetime) -> Issued:
 @transaction.atomic
 def revoke(*, api_key: ApiKey, by: Access, now: datetime) -> None:
     """End a key at once. Ending it again changes nothing. Announces `ApiKeyRevoked`."""
+    standing.change([standing.of_key(api_key.pk)])
     locked = ApiKey.objects.select_for_update().get(pk=api_key.pk)
     if locked.revoked_at is None:
         _revoke(locked, by=by, now=now)
 
 
-def verify(*, secret: str, now: datetime) -> ApiKey:
-    """Return the live key this secret opens, with its business; raise `KeyRefused`.
+@transaction.atomic
+def revoke_all_of(*, maker_id: int, by: Access, now: datetime) -> int:
+    """End the keys a person made in the business in scope; return how many."""
+    keys = list(ApiKey.objects.filter(created_by=maker_id, revoked_at=None).order_by("pk"))
+    for key in keys:
+        revoke(api_key=key, by=by, now=now)
+    return len(keys)
 
-    Works outside any scope: the key says which business it is of.
+
+def verify(*, secret: str, now: datetime, address: str = "") -> ApiKey:
+    """Return the live key this secret opens, with its business and maker.
+
+    Raises `KeyRefused`, and `AddressRefused` when it is bound to other networks. The key says
+    which business it is of, so none need be in scope.
     """
-    digests = crypto.keyed_hashes(secret)
-    key: ApiKey | None = (
-        ApiKey.across_businesses.select_related("business").filter(digest__in=digests).first()
-        if secret.startswith(MARK)
-        else None
-    )
-    if key is None or not any(hmac.compare_digest(key.digest, digest) for digest in digests):
-        raise KeyRefused("The API key is not valid.")
+    with tenancy.across(Door.SIGN_IN):
+        key = _find(secret) if secret.startswith(MARK) else None
+        if key is None:
+            raise KeyRefused("The API key is not valid.")
+        _require_live(key, now)
+        if key.networks and not known_networks.contain(key.networks, address):
+            raise AddressRefused(
+                f"This API key may not be used from {address or 'an unknown address'}."
+            )
+        _note_use(key, now)
+    return key
+
+
+def rights_of(key: ApiKey) -> frozenset[str]:
+    """Return what a key may do now: what it was given, as far as its maker still holds it.
+
+    Raises `KeyRefused` when its maker is no longer there. A permission that was renamed or
+    dropped since is not held under its old name.
+    """
+    given = roles.GRANTABLE.intersection(key.permissions)
+    if key.created_by is None:
+        return given
+    held = holdings.holding(key.created_by, key.business)
+    if not held.role:
+        raise KeyRefused(
+            "The person who made this API key is no longer here.", code="api_key_orphaned"
+        )
+    return given & held.permissions
+
+
+def _find(secret: str) -> ApiKey | None:
+    """Look the key up by its hash, the same way for every secret.
+
+    A key is random and long, so a plain hash of it gives nothing away, and no rotation of our own
+    keys drops it. One stored under a keyed hash before gets the plain one when it is next used.
+    """
+    digest = _digest(secret)
+    known = [digest, *crypto.keyed_hashes(secret)]
+    rows = ApiKey.across_businesses.select_related("business", "created_by")
+    key: ApiKey | None = rows.filter(digest__in=known).first()
+    if key is None or not any(hmac.compare_digest(key.digest, one) for one in known):
+        return None
+    if key.digest != digest:
+        ApiKey.across_businesses.filter(pk=key.pk).update(digest=digest)
+    return key
+
+
+def _require_live(key: ApiKey, now: datetime) -> None:
     if key.revoked_at is not None:
         raise KeyRefused("The API key was revoked.", code="api_key_revoked")
     if key.expires_at is not None and key.expires_at <= now:
         raise KeyRefused("The API key has expired.", code="api_key_expired")
-    _note_use(key, now)
-    return key
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _maker(by: Access) -> User | None:
+    """Return the person a new key answers to: for a key made by a key, who made that one."""
+    return by.api_key.created_by if by.api_key else by.user
 
 
 def _store(
-    *, name: str, permissions: frozenset[str], by: Access, expires_at: datetime | None
+    *,
+    name: str,
+    permissions: frozenset[str],
+    by: Access,
+    expires_at: datetime | None,
+    networks: list[str],
 ) -> Issued:
     lookup = secrets.token_hex(4)
     secret = f"{MARK}{lookup}_{secrets.token_urlsafe(32)}"
@@ -111,9 +197,10 @@ def _store(
         business_id=current_id(),
         name=name,
         prefix=MARK + lookup,
-        digest=crypto.keyed_hash(secret),
+        digest=_digest(secret),
         permissions=sorted(permissions),
-        created_by=by.user,
+        networks=networks,
+        created_by=_maker(by),
         expires_at=expires_at,
     )
     api_key_issued.send(
@@ -137,6 +224,7 @@ def _revoke(key: ApiKey, *, by: Access, now: datetime) -> None:
 
 
 def _lock_live(api_key: ApiKey, now: datetime) -> ApiKey:
+    standing.change([standing.of_key(api_key.pk)])
     live = Q(expires_at=None) | Q(expires_at__gt=now)
     locked: ApiKey | None = (
         ApiKey.objects.select_for_update()

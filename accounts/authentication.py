@@ -6,6 +6,7 @@ A view that needs no business (sign-in, "who am I", the list of businesses) says
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from django.contrib.auth.models import AnonymousUser
@@ -18,9 +19,19 @@ from rest_framework.authentication import (
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from accounts import access, api_keys, business_choice, roles, tenancy, tokens
+from accounts import (
+    access,
+    api_keys,
+    business_choice,
+    lockout,
+    roles,
+    sign_ins,
+    tenancy,
+    tokens,
+)
 from accounts.access import Access
 from accounts.models import ApiKey, User
+from accounts.tenancy import Door
 from config.lib.errors import ProjectError
 
 BEARER: Final = "Bearer"
@@ -36,11 +47,13 @@ class JWTAuthentication(BaseAuthentication):
         if token is None:
             return None
         try:
-            user = tokens.user_of(token)
+            sign_in = tokens.sign_in_of(token)
         except tokens.TokenRefused as error:
             raise refused(error) from error
-        enter(request, access_of_user(request, user))
-        return user, token
+        sign_ins.note_seen(sign_in, now=timezone.now(), address=_address(request))
+        found = access_of_user(request, sign_in.user)
+        enter(request, replace(found, sign_in=sign_in.pk))
+        return sign_in.user, token
 
     def authenticate_header(self, request: Request) -> str:
         """Return what a 401 asks for."""
@@ -56,14 +69,14 @@ class ApiKeyAuthentication(BaseAuthentication):
         if secret is None:
             return None
         try:
-            key = api_keys.verify(secret=secret, now=timezone.now())
+            key = api_keys.verify(secret=secret, now=timezone.now(), address=_address(request))
+            with tenancy.across(Door.SIGN_IN):
+                permissions = api_keys.rights_of(key)
         except api_keys.KeyRefused as error:
             raise refused(error) from error
         named = business_name(request)
         if named and business_choice.parse_id(named) != key.business_id:
             raise business_choice.unknown()
-        # A permission that was renamed or dropped since must not be held under its old name.
-        permissions = roles.GRANTABLE.intersection(key.permissions)
         enter(request, Access(None, key, key.business, permissions))
         return AnonymousUser(), key
 
@@ -80,11 +93,16 @@ class SessionAuthentication(authentication.SessionAuthentication):
         found = super().authenticate(request)
         if found is None or not isinstance(found[0], User):
             return None
-        user = found[0]
+        user, session = found[0], request._request.session
+        sign_in = sign_ins.of_session(session, user, now=timezone.now(), address=_address(request))
+        if sign_in is None:
+            return None
         chosen = None
         if not business_name(request):
-            chosen = business_choice.of_session(user, request._request.session)
-        enter(request, chosen or access_of_user(request, user))
+            chosen = business_choice.of_session(user, session)
+        if chosen is None or chosen.business is None:
+            chosen = access_of_user(request, user)
+        enter(request, replace(chosen, sign_in=sign_in.pk))
         return user, None
 
 
@@ -127,6 +145,11 @@ def credentials_of(request: Request, scheme: str) -> str | None:
     """Return what follows `scheme` in the Authorization header; None for another scheme."""
     kind, _, rest = get_authorization_header(request).decode("latin-1").strip().partition(" ")
     return rest.strip() if kind.lower() == scheme.lower() else None
+
+
+def _address(request: Request) -> str:
+    """Return the address the request came from, behind the proxies we trust."""
+    return lockout.address(request._request)
 
 
 def refused(error: ProjectError) -> AuthenticationFailed:

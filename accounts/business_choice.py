@@ -8,9 +8,10 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from accounts import grants
+from accounts import holdings, tenancy
 from accounts.access import Access
 from accounts.models import Business, Membership, User
+from accounts.tenancy import Door
 from config.lib.errors import InvalidInput, NotAllowed, NotFound
 
 HEADER = "X-Business-Id"
@@ -29,49 +30,52 @@ def named(user: User, business_id: str) -> Access:
     One that is not theirs raises `NotFound`, like one that does not exist.
     """
     id_ = parse_id(business_id)
-    if user.is_platform_admin:
-        business = Business.objects.filter(pk=id_).first() if id_ else None
-        if business is None:
-            raise unknown()
-        return Access(user, None, business, grants.EVERYTHING.permissions)
-    membership = (
-        Membership.objects.select_related("business").filter(user=user, business_id=id_).first()
-        if id_
-        else None
-    )
-    if membership is None:
+    if id_ is None:
         raise unknown()
-    return _through(user, membership)
+    with tenancy.across(Door.SIGN_IN):
+        if user.is_platform_admin:
+            business = Business.objects.filter(pk=id_).first()
+            if business is None:
+                raise unknown()
+            return Access(user, None, business, holdings.EVERYTHING.permissions)
+        rows = Membership.objects.select_related("business")
+        membership = rows.filter(user=user, business_id=id_).first()
+        if membership is None:
+            raise unknown()
+        return _through(user, membership)
 
 
 def only(user: User) -> Access:
     """Return the user's access to their one business; raise `InvalidInput` when they must say."""
     if user.is_platform_admin:
         raise _must_name("A platform admin names the business to act in.")
-    found = list(Membership.objects.select_related("business").filter(user=user)[:2])
-    if len(found) > 1:
-        raise _must_name("You belong to several businesses: name one.")
-    if not found:
-        raise NotAllowed("You do not belong to a business.", code="no_business")
-    return _through(user, found[0])
+    with tenancy.across(Door.SIGN_IN):
+        found = list(Membership.objects.select_related("business").filter(user=user)[:2])
+        if len(found) > 1:
+            raise _must_name("You belong to several businesses: name one.")
+        if not found:
+            raise NotAllowed("You do not belong to a business.", code="no_business")
+        return _through(user, found[0])
 
 
 def of_session(user: User, session: SessionBase) -> Access | None:
     """Return the access a session has: to the business chosen, else to the one joined first.
 
-    Whoever adds a person to a business of theirs does not move them there. None when there is
-    no business the user may act in.
+    A platform admin must choose: until then the access has no business and no permission. None
+    when there is no business the user may act in.
     """
     chosen = parse_id(str(session.get(SESSION_KEY, "")))
-    choices = list_choices(user)
-    business = choices.filter(pk=chosen).first() if chosen else None
-    if business is None:
-        first = ("name",) if user.is_platform_admin else ("memberships__pk",)
-        active = choices.exclude(status=Business.Status.SUSPENDED)
-        business = active.order_by(*first, "id").first()
-    if business is None:
-        return None
-    access = Access(user, None, business, grants.effective(user, business))
+    with tenancy.across(Door.SIGN_IN):
+        choices = list_choices(user)
+        business = choices.filter(pk=chosen).first() if chosen else None
+        if business is None and user.is_platform_admin:
+            return Access(user, None, None, frozenset())
+        if business is None:
+            active = choices.exclude(status=Business.Status.SUSPENDED)
+            business = active.order_by("memberships__pk", "id").first()
+        if business is None:
+            return None
+        access = _in(user, business)
     return access if user.is_platform_admin or business.is_active else None
 
 
@@ -112,8 +116,13 @@ def parse_id(text: str) -> UUID | None:
 
 
 def _through(user: User, membership: Membership) -> Access:
-    held = grants.of_membership(membership).permissions
-    return Access(user, None, membership.business, held)
+    held = holdings.of_membership(membership)
+    return Access(user, None, membership.business, held.permissions, held.objects)
+
+
+def _in(user: User, business: Business) -> Access:
+    held = holdings.holding(user, business)
+    return Access(user, None, business, held.permissions, held.objects)
 
 
 def _must_name(detail: str) -> InvalidInput:

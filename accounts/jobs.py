@@ -4,4 +4,5 @@ from config.lib.jobs import Job
 
 FORGET_ANSWERS = Job("accounts.forget_answers")  # hourly: expired idempotency records
 FORGET_TOKENS = Job("accounts.forget_tokens")  # daily: expired refresh tokens
+END_GRANTS = Job("accounts.end_grants")  # every few minutes: grants whose time is over
 CHECK_TOKENS = Job("accounts.check_tokens")  # hourly: does Meta still accept our access tokens

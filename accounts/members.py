@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from accounts import grants, roles
+from accounts import api_keys, grants, holdings, roles, sign_ins, standing, tenancy
 from accounts.access import Access
 from accounts.models import Business, Membership, Role, User
 from accounts.signals import MemberRoleChanged, member_role_changed
-from accounts.tenancy import current_id
+from accounts.tenancy import Door, current_id
 from config.lib.errors import Conflict, InvalidInput, NotFound
 
 
@@ -76,16 +78,21 @@ def change_role(*, membership: Membership, role: str, by: Access) -> Membership:
 
 
 @transaction.atomic
-def remove(*, membership: Membership, by: Access) -> None:
-    """End a membership; the person's account stays. Raises `LastOwner` or `NotAllowed`."""
+def remove(*, membership: Membership, by: Access, now: datetime) -> None:
+    """End a membership; the person's account stays, the API keys they made here end.
+
+    Whoever is left with no business is signed out everywhere. Raises `LastOwner` or `NotAllowed`.
+    """
     locked = _lock(membership)
-    held = grants.of_membership(locked)
+    held = holdings.of_membership(locked)
     if by.user is None or by.user.pk != locked.user_id:
         grants.require_within(held.permissions, held=by.permissions)
     _require_other_owner(locked)
     grants.clear(locked, by=by)
+    api_keys.revoke_all_of(maker_id=locked.user_id, by=by, now=now)
     _announce(locked, before=locked.role, after="", by=by)
     locked.delete()
+    _sign_out_stranger(locked.user, by=by, now=now)
 
 
 def _find_or_create(*, email: str, name: str, password: str | None) -> User:
@@ -113,13 +120,24 @@ def _require_strong(password: str, user: User) -> None:
 
 
 def _lock(membership: Membership) -> Membership:
-    """Take the business's row, then the member's: two owners cannot demote each other at once."""
+    """Take the business's row, then the member's: two owners cannot demote each other at once.
+
+    Then wait until the member acts on nothing.
+    """
     Business.objects.select_for_update().get(pk=current_id())
     locked = Membership.objects.select_for_update(of=["self"]).select_related("user")
     found = locked.filter(pk=membership.pk, business_id=current_id()).first()
     if found is None:
         raise NotFound("No such member.")
+    standing.change([standing.of_user(found.user_id)])
     return found
+
+
+def _sign_out_stranger(user: User, *, by: Access, now: datetime) -> None:
+    with tenancy.across(Door.SIGN_IN):
+        is_member = Membership.objects.filter(user=user).exists()
+    if not is_member and not user.is_platform_admin:
+        sign_ins.end_all(user, now=now, reason="removed", by=by)
 
 
 def _require_rank(role: str, by: Access) -> None:

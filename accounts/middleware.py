@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.contrib import auth
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 
-from accounts import access, business_choice, lockout, tenancy
+from accounts import access, business_choice, lockout, sign_ins, tenancy
 from accounts.models import User
 from config.lib import context
 
@@ -66,7 +68,7 @@ def enter_session_business(request: HttpRequest) -> None:
         return
     user = getattr(request, "user", None)
     if isinstance(user, User) and user.is_authenticated:
-        access.attach(request, business_choice.of_session(user, request.session))
+        access.attach(request, _access_of(request, user))
     chosen = access.of(request)
     if chosen and chosen.business:
         tenancy.enter(chosen.business)
@@ -74,6 +76,22 @@ def enter_session_business(request: HttpRequest) -> None:
 
 def _asked_by(request: HttpRequest) -> AbstractContextManager[None]:
     return context.asked_by(lockout.address(request))
+
+
+def _access_of(request: HttpRequest, user: User) -> access.Access | None:
+    """Return the reader's access; sign them out when the session was ended from elsewhere."""
+    sign_in = sign_ins.of_session(
+        request.session,
+        user,
+        now=timezone.now(),
+        address=lockout.address(request),
+        agent=request.headers.get("User-Agent", ""),
+    )
+    if sign_in is None:
+        auth.logout(request)
+        return None
+    found = business_choice.of_session(user, request.session)
+    return replace(found, sign_in=sign_in.pk) if found else None
 
 
 def _zone(request: HttpRequest) -> ZoneInfo | None:

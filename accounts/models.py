@@ -177,7 +177,15 @@ class ApiKey(TenantModel):
     prefix = models.CharField(max_length=12, editable=False)
     digest = models.CharField(max_length=64, unique=True, editable=False)
     permissions = ArrayField(models.CharField(max_length=40), default=list)
-    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    networks = ArrayField(
+        models.CharField(max_length=49),
+        default=list,
+        db_default=[],
+        blank=True,
+        help_text="Addresses it may be used from, as networks; empty: from anywhere.",
+    )
+    # A key holds no more than its maker does; None made it: the installation itself.
+    created_by = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="+")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -257,3 +265,8 @@ class WhatsAppAccount(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+
+from accounts.models_rights import Grant as Grant  # noqa: E402  # refer to the models above
+from accounts.models_rights import Invitation as Invitation  # noqa: E402
+from accounts.models_rights import SignIn as SignIn  # noqa: E402

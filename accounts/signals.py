@@ -45,6 +45,9 @@ class PermissionsChanged:
     given: tuple[str, ...]
     taken: tuple[str, ...]
     by: Access | None
+    object_type: str = ""
+    object_id: str = ""
+    expires_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +90,15 @@ class SignInFailed:
 
 @dataclass(frozen=True, slots=True)
 class SignedOut:
-    """A user signed out, or all their sessions were ended (`everywhere`, with the reason)."""
+    """A user signed out, or all their sessions were ended (`everywhere`, with the reason).
+
+    `by` is whoever ended a session of somebody else.
+    """
 
     user_id: int
     everywhere: bool
     reason: str
+    by: Access | None = None
 
 
 @dataclass(frozen=True, slots=True)

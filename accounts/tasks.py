@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from accounts import credentials, idempotency, jobs, tokens
+from accounts import credentials, grants, idempotency, jobs, sign_ins, tenancy, tokens
 from config.lib.tasks import task
 
 
@@ -16,8 +16,19 @@ def forget_answers(**_: object) -> dict[str, int]:
 
 @task(jobs.FORGET_TOKENS)
 def forget_tokens(**_: object) -> dict[str, int]:
-    """Delete refresh tokens that have expired."""
-    return {"deleted": tokens.forget_expired(now=timezone.now())}
+    """Delete refresh tokens that have expired, and sign-ins that ended a month ago."""
+    now = timezone.now()
+    return {
+        "deleted": tokens.forget_expired(now=now),
+        "sign_ins": sign_ins.forget_ended(now=now),
+    }
+
+
+@task(jobs.END_GRANTS)
+def end_grants(**_: object) -> dict[str, int]:
+    """Delete grants whose time is over; they are not held since then."""
+    with tenancy.across(tenancy.Door.SWEEP):
+        return {"ended": grants.end_expired(now=timezone.now())}
 
 
 @task(jobs.CHECK_TOKENS)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
-from uuid import uuid4
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID, uuid4
 
 from axes.handlers.proxy import AxesProxyHandler
 from django.contrib.auth import authenticate, user_logged_in
@@ -20,16 +20,20 @@ from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, Ou
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 from rest_framework_simplejwt.utils import datetime_from_epoch
 
-from accounts import lockout
-from accounts.models import User
-from accounts.signals import SignedIn, SignedOut, SignInFailed
+from accounts import lockout, sign_ins
+from accounts.models import SignIn, User
+from accounts.signals import SignedIn, SignInFailed
 from accounts.signals import sign_in_failed as sign_in_failed_signal
 from accounts.signals import signed_in as signed_in_signal
-from accounts.signals import signed_out as signed_out_signal
 from config.lib.errors import ProjectError, TooMany
+
+if TYPE_CHECKING:
+    from accounts.access import Access
 
 # Microseconds since 1970: `iat` has whole seconds, too coarse for "issued before the sign-out".
 ISSUED_CLAIM: Final = "issued_us"
+# The sign-in a token came from: its family, and the row that says whether it has ended.
+SIGN_IN_CLAIM: Final = "sign_in"
 
 
 class SignInRefused(ProjectError):
@@ -78,12 +82,19 @@ def sign_in(request: HttpRequest, *, email: str, password: str, now: datetime) -
         raise SignInRefused("No active account has this e-mail and password.")
     user_logged_in.send(sender=User, request=request, user=user)
     signed_in_signal.send(sender=User, fact=SignedIn(user_id=user.pk, door="api"))
-    return start_family(user, now=now)
+    return start_family(
+        user,
+        now=now,
+        address=lockout.address(request),
+        agent=request.headers.get("User-Agent", ""),
+    )
 
 
-def start_family(user: User, *, now: datetime) -> Pair:
+def start_family(user: User, *, now: datetime, address: str = "", agent: str = "") -> Pair:
     """Issue the first tokens of a sign-in."""
-    return _issue(user, family=uuid4().hex, now=now)
+    family = uuid4()
+    sign_ins.start(user, door=SignIn.Door.API, now=now, address=address, agent=agent, id_=family)
+    return _issue(user, family=family.hex, now=now)
 
 
 def refresh(*, token: str, now: datetime) -> Pair:
@@ -96,44 +107,63 @@ def refresh(*, token: str, now: datetime) -> Pair:
         outstanding = _lock(claims)
         reused = BlacklistedToken.objects.filter(token=outstanding).exists()
         if reused:
-            _revoke_family(claims["jti"])
+            _end_family(claims["jti"], outstanding.user, now, reason="token_reused")
         else:
             user = require_user(claims, outstanding.user)
+            _require_open(claims["jti"], user, now)
             BlacklistedToken.objects.create(token=outstanding)
             return _issue(user, family=_family(claims["jti"]), now=now)
     raise TokenRefused("The refresh token was used before.", code="token_revoked")
 
 
 @transaction.atomic
-def log_out(*, token: str) -> None:
-    """Revoke a refresh token and its family; one that is no longer good changes nothing."""
+def log_out(*, token: str, now: datetime) -> None:
+    """End the sign-in of a refresh token, its access tokens included, at once.
+
+    A token that is no longer good changes nothing.
+    """
     try:
         claims = _decode(RefreshToken, token)
         outstanding = _lock(claims)
     except TokenRefused:
         return
-    _revoke_family(claims["jti"])
-    if outstanding.user_id is not None:
-        fact = SignedOut(user_id=outstanding.user_id, everywhere=False, reason="log_out")
-        signed_out_signal.send(sender=User, fact=fact)
+    _end_family(claims["jti"], outstanding.user, now, reason="log_out")
 
 
 @transaction.atomic
-def revoke_all(user: User, *, reason: str, now: datetime) -> None:
-    """End every token of a user: on loss of rights, a new password, or "sign out everywhere"."""
+def revoke_all(
+    user: User,
+    *,
+    reason: str,
+    now: datetime,
+    by: Access | None = None,
+    keep: UUID | None = None,
+) -> None:
+    """Sign a user out everywhere but in the place named, their tokens included.
+
+    On a new password, when the account is closed, or when they ask for it.
+    """
     user.tokens_valid_from = now
     user.save(update_fields=["tokens_valid_from"])
-    _blacklist(OutstandingToken.objects.filter(user=user))
-    fact = SignedOut(user_id=user.pk, everywhere=True, reason=reason)
-    signed_out_signal.send(sender=User, fact=fact)
+    sign_ins.end_all(user, now=now, reason=reason, by=by, keep=keep)
 
 
 def user_of(access_token: str) -> User:
     """Return the active user an access token speaks for; raise `TokenRefused`."""
+    return sign_in_of(access_token).user
+
+
+def sign_in_of(access_token: str) -> SignIn:
+    """Return the sign-in of an access token, with its active user; raise `TokenRefused`."""
     claims = _decode(AccessToken, access_token)
-    user_id = str(claims.get("user_id", ""))
-    found = User.objects.filter(pk=user_id).first() if user_id.isdecimal() else None
-    return require_user(claims, found)
+    id_ = _uuid(str(claims.get(SIGN_IN_CLAIM, "")))
+    if id_ is None:
+        raise TokenRefused("The token is not valid.")
+    found = SignIn.objects.select_related("user").filter(pk=id_).first()
+    if found is None or found.ended_at is not None:
+        raise TokenRefused("The token was revoked.", code="token_revoked")
+    require_user(claims, found.user)
+    return found
 
 
 def require_user(claims: dict[str, Any], user: User | None) -> User:
@@ -151,6 +181,7 @@ def _issue(user: User, *, family: str, now: datetime) -> Pair:
     token["user_id"] = str(user.pk)
     token["jti"] = f"{family}.{uuid4().hex}"
     token[ISSUED_CLAIM] = _microseconds(now)
+    token[SIGN_IN_CLAIM] = family
     # The token itself is not stored: its id is enough to revoke it, and useless when stolen.
     OutstandingToken.objects.create(
         user=user,
@@ -194,15 +225,31 @@ def _family(jti: str) -> str:
     return jti.partition(".")[0]
 
 
-def _revoke_family(jti: str) -> None:
-    _blacklist(OutstandingToken.objects.filter(jti__startswith=f"{_family(jti)}."))
+def _end_family(jti: str, user: User | None, now: datetime, *, reason: str) -> None:
+    """End the sign-in a token came from: none of its tokens is good any more."""
+    if user is not None:
+        sign_ins.end(_sign_in(jti, user, now), by=None, now=now, reason=reason)
 
 
-def _blacklist(tokens: Any) -> None:
-    live = tokens.filter(blacklistedtoken__isnull=True)
-    BlacklistedToken.objects.bulk_create(
-        [BlacklistedToken(token=token) for token in live], ignore_conflicts=True
+def _require_open(jti: str, user: User, now: datetime) -> None:
+    if _sign_in(jti, user, now).ended_at is not None:
+        raise TokenRefused("The token was revoked.", code="token_revoked")
+
+
+def _sign_in(jti: str, user: User, now: datetime) -> SignIn:
+    """Return the row of a family; one older than these rows gets its own now."""
+    found, _ = SignIn.objects.get_or_create(
+        pk=UUID(hex=_family(jti)),
+        defaults={"user": user, "door": SignIn.Door.API, "created_at": now, "seen_at": now},
     )
+    return found
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(hex=text)
+    except ValueError:
+        return None
 
 
 def _locked(request: HttpRequest, email: str) -> SignInLocked:

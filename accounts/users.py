@@ -8,7 +8,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from accounts import tokens
+from accounts import standing, tokens
 from accounts.access import Access
 from accounts.models import User
 from accounts.signals import UserChanged, user_changed
@@ -25,9 +25,10 @@ class LastPlatformAdmin(Conflict):
 def disable(*, user: User, by: Access | None, now: datetime) -> None:
     """Let the user sign in no more; their tokens end at once."""
     _require_other_admin(user)
+    standing.change([standing.of_user(user.pk)])
     user.is_active = False
     user.save(update_fields=["is_active"])
-    tokens.revoke_all(user, reason="disabled", now=now)
+    tokens.revoke_all(user, reason="disabled", now=now, by=by)
     _announce(user, "disabled", by)
 
 
@@ -50,17 +51,20 @@ def set_password(*, user: User, password: str, by: Access | None, now: datetime)
         ) from error
     user.set_password(password)
     user.save(update_fields=["password"])
-    tokens.revoke_all(user, reason="password", now=now)
+    tokens.revoke_all(user, reason="password", now=now, by=by)
     _announce(user, "password", by)
 
 
 @transaction.atomic
-def set_platform_admin(*, user: User, is_admin: bool, by: Access | None) -> None:
-    """Make someone a platform admin, or one no more. The last one stays."""
+def set_platform_admin(*, user: User, is_admin: bool, by: Access | None, now: datetime) -> None:
+    """Make someone a platform admin, or one no more: then they sign in anew. The last one stays."""
+    standing.change([standing.of_user(user.pk)])
     if not is_admin:
         _require_other_admin(user)
     user.is_superuser = is_admin
     user.save(update_fields=["is_superuser"])
+    if not is_admin:
+        tokens.revoke_all(user, reason="demoted", now=now, by=by)
     _announce(user, "promoted" if is_admin else "demoted", by)
 
 

@@ -49,7 +49,7 @@ def write_entry(signal: Signal, fact: Any, **_: Any) -> None:
     action, resource, field = next(rest for known, *rest in _ENTRIES if known is signal)
     by: Access | None = getattr(fact, "by", None)
     user = by.user if by else None
-    if signal in _SIGNED:
+    if signal in _SIGNED and user is None:
         user = User.objects.filter(pk=fact.user_id).first()
     with _business_of(fact):
         audit.record(

@@ -20,8 +20,9 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.module_loading import import_string
 from django.views.decorators.http import require_POST
 
-from accounts import access, business_choice, tokens
+from accounts import access, business_choice, sign_ins, tenancy, tokens
 from accounts.models import Business, User
+from accounts.tenancy import Door
 from config.lib.api import throttles
 from config.lib.errors import NotAllowed, NotFound
 from config.navigation import can_open
@@ -95,7 +96,8 @@ class OperatorsSite(AdminSite):
         answer = super().password_change(request, extra_context)
         user = request.user
         if isinstance(answer, HttpResponseRedirect) and isinstance(user, User):
-            tokens.revoke_all(user, reason="password", now=timezone.now())
+            here = request.session.get(sign_ins.SESSION_KEY)
+            tokens.revoke_all(user, reason="password", now=timezone.now(), keep=here)
         return answer
 
     def index(
@@ -137,7 +139,8 @@ def switchable(request: HttpRequest) -> list[Business]:
     user = request.user
     if not isinstance(user, User):
         return []
-    return list(business_choice.list_choices(user)[:SWITCHER_LENGTH])
+    with tenancy.across(Door.SIGN_IN):
+        return list(business_choice.list_choices(user)[:SWITCHER_LENGTH])
 
 
 def dashboard(request: HttpRequest) -> Any:

@@ -10,4 +10,9 @@ class MessagingConfig(AppConfig):
     verbose_name = "Messaging"
 
     def ready(self) -> None:
-        from messaging import receivers  # noqa: F401  # connects the receivers
+        from messaging import (
+            grantable,
+            receivers,  # noqa: F401  # connects the receivers
+        )
+
+        grantable.register()

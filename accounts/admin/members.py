@@ -13,7 +13,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.enums import ActionVariant
 
-from accounts import grants, members, roles
+from accounts import grants, holdings, members, roles
 from accounts.models import Membership, Role
 from config.lib.admin import Call, EmptyState, OperatorForm, Step, TenantAdmin, verb
 from config.lib.admin.rendering import badge
@@ -63,7 +63,7 @@ class GrantsForm(OperatorForm):
 
     def prepare(self) -> None:
         """Tick what is granted today."""
-        self.fields["permissions"].initial = sorted(grants.of_membership(self.obj).granted)
+        self.fields["permissions"].initial = sorted(holdings.of_membership(self.obj).granted)
 
 
 @admin.register(Membership)
@@ -113,7 +113,7 @@ class MembershipAdmin(TenantAdmin[Membership]):
     @admin.display(description="may")
     def held(self, row: Membership) -> SafeString:
         """List every permission and where it comes from."""
-        sources = grants.of_membership(row).sources
+        sources = holdings.of_membership(row).sources
         lines = ((name, ", ".join(why)) for name, why in sources.items())
         return format_html_join("", '<div><code class="sb-code">{}</code> ({})</div>', lines)
 
@@ -145,7 +145,7 @@ class MembershipAdmin(TenantAdmin[Membership]):
     def grant(self, call: Call) -> str:
         """Set what is granted beside the role."""
         wanted: list[Any] = call.data["permissions"]
-        held = grants.put(membership=call.obj, permissions=wanted, by=call.by)
+        held = grants.put(membership=call.obj, permissions=wanted, by=call.by, now=call.now)
         return f"{call.obj.user} holds {len(held.granted)} permissions beside the role."
 
     @verb(
@@ -157,5 +157,5 @@ class MembershipAdmin(TenantAdmin[Membership]):
     )
     def remove(self, call: Call) -> Any:
         """End the membership."""
-        members.remove(membership=call.obj, by=call.by)
+        members.remove(membership=call.obj, by=call.by, now=call.now)
         return self.back_to_list(call.request, f"{call.obj.user} is no member any more.")

@@ -85,7 +85,7 @@ class UserAdmin(PlatformAdmin[User]):
     )
     def promote(self, call: Call) -> str:
         """Give everything."""
-        users.set_platform_admin(user=call.obj, is_admin=True, by=call.by)
+        users.set_platform_admin(user=call.obj, is_admin=True, by=call.by, now=call.now)
         return f"{call.obj} is a platform admin now."
 
     @verb(
@@ -98,5 +98,5 @@ class UserAdmin(PlatformAdmin[User]):
     )
     def demote(self, call: Call) -> str:
         """Take everything but their roles."""
-        users.set_platform_admin(user=call.obj, is_admin=False, by=call.by)
+        users.set_platform_admin(user=call.obj, is_admin=False, by=call.by, now=call.now)
         return f"{call.obj} is no platform admin any more."

@@ -5,16 +5,20 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.db import transaction
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import grants, members, roles
+from accounts import grants, holdings, members, objects, roles
 from accounts.access import Access
 from accounts.api.asking import caller_of, valid
 from accounts.api.serializers import PERMISSION_NAMES
+from accounts.holdings import Holding
 from accounts.models import Membership, Role
+from accounts.objects import Target
+from config.lib.api.fields import Instant
 from config.lib.api.permissions import SIGNED_IN
 from config.lib.api.views import ApiView
 from config.lib.errors import NotAllowed, ProjectError
@@ -41,28 +45,33 @@ class PermissionList(serializers.ListField):
 
 
 class ObjectInput(serializers.Serializer[Any]):
-    """One object a permission is about."""
+    """One object of the business: a `sender`, a `campaign` or a `contact_list`, by its id."""
 
     type = serializers.CharField(max_length=40)
     id = serializers.CharField(max_length=64)
 
 
 class ReplaceInput(serializers.Serializer[Any]):
-    """What a member shall hold: a role, and permissions beside it."""
+    """What a member shall hold: a role, and permissions beside it.
+
+    With `object` the permissions are for this one, with `expires_at` they end by themselves.
+    """
 
     role = serializers.ChoiceField(Role.choices, required=False)
     permissions = PermissionList(required=False)
     object = ObjectInput(required=False)
+    expires_at = Instant(required=False, allow_null=True, default=None)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Require something to do, and say what is not there yet."""
-        if "object" in attrs:
-            raise serializers.ValidationError(
-                {"object": "Permissions are granted for the whole business."}, code="unsupported"
-            )
+        """Require something to do; a role is for the whole business and stays."""
         if "role" not in attrs and "permissions" not in attrs:
             raise serializers.ValidationError(
                 {"role": "Give a role or permissions."}, code="required"
+            )
+        about = [name for name in ("object", "expires_at") if attrs.get(name) is not None]
+        if about and "permissions" not in attrs:
+            raise serializers.ValidationError(
+                {about[0]: "Only permissions beside the role have one."}, code="without_permissions"
             )
         return attrs
 
@@ -88,13 +97,36 @@ class CheckInput(serializers.Serializer[Any]):
     object = ObjectInput(required=False)
 
 
+class ObjectOutput(serializers.Serializer[Any]):
+    """One object a permission was granted for."""
+
+    type = serializers.CharField()
+    id = serializers.CharField()
+
+
+class GrantOutput(serializers.Serializer[Any]):
+    """A permission granted beside the role; `object` is null for the whole business."""
+
+    permission = serializers.CharField()
+    object = ObjectOutput(allow_null=True)
+    expires_at = Instant(allow_null=True)
+    given_by = serializers.IntegerField(allow_null=True)
+    given_at = Instant()
+
+
 class HoldingOutput(serializers.Serializer[Any]):
-    """What a member holds and where each permission comes from."""
+    """What a member holds and where each permission comes from.
+
+    `permissions` are held for the whole business; `sources` and `because` also name those held
+    for single objects.
+    """
 
     user = serializers.IntegerField()
     role = serializers.CharField()
     permissions = serializers.ListField(child=serializers.CharField())
     sources = serializers.DictField(child=serializers.ListField(child=serializers.CharField()))
+    because = serializers.DictField(child=serializers.CharField())
+    grants = GrantOutput(many=True)
 
 
 class RoleOutput(serializers.Serializer[Any]):
@@ -147,7 +179,7 @@ class Grants(ApiView):
             if "role" in given:
                 members.change_role(membership=membership, role=given["role"], by=caller)
             if "permissions" in given:
-                grants.give(membership=membership, permissions=given["permissions"], by=caller)
+                grants.give(membership=membership, by=caller, **_about(given))
         return _holding(given["user"])
 
 
@@ -167,20 +199,25 @@ class MemberPermissions(ApiView):
 
     @extend_schema(request=ReplaceInput, responses=HoldingOutput)
     def put(self, request: Request, user_id: int) -> Response:
-        """Replace what a member holds; permissions left out are taken back."""
+        """Replace what a member holds; permissions left out are taken back.
+
+        With `object`, what they hold for this one; without, all that was granted beside the role.
+        """
         given = valid(ReplaceInput, request)
         membership, caller = members.get_member(user_id), caller_of(request)
         with transaction.atomic():
             if "role" in given:
                 members.change_role(membership=membership, role=given["role"], by=caller)
-            wanted = given.get("permissions", ())
-            grants.put(membership=membership, permissions=wanted, by=caller)
+            if "object" not in given:
+                grants.take_for_objects(membership=membership, by=caller, now=timezone.now())
+            grants.put(membership=membership, by=caller, **_about(given))
         return _holding(user_id)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, user_id: int) -> Response:
         """Revoke everything the member holds here: they leave the business."""
-        members.remove(membership=members.get_member(user_id), by=caller_of(request))
+        membership, caller = members.get_member(user_id), caller_of(request)
+        members.remove(membership=membership, by=caller, now=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -222,22 +259,58 @@ class Check(ApiView):
         """Answer for the caller, or for another member with `permissions.view`."""
         given, caller = valid(CheckInput, request), caller_of(request)
         user_id, permission = given.get("user"), given["permission"]
-        if user_id is None or (caller.user is not None and caller.user.pk == user_id):
-            return Response(_own_answer(caller, permission))
-        if not caller.allows("permissions.view"):
+        is_own = user_id is None or (caller.user is not None and caller.user.pk == user_id)
+        if not is_own and not caller.allows("permissions.view"):
             raise NotAllowed("This needs the permission permissions.view.")
-        holding = grants.of_membership(members.get_member(user_id))
-        return Response(_answer(holding.sources.get(permission, [])))
+        target = objects.get_target(**given["object"]) if "object" in given else None
+        if target is not None and permission not in target.kind.permissions:
+            target = None
+        if is_own and (caller.user is None or caller.business is None):
+            return Response(_answer_of_key(caller, permission))
+        held = (
+            holdings.holding(caller.user, caller.business)
+            if is_own and caller.user and caller.business
+            else holdings.of_membership(members.get_member(user_id or 0))
+        )
+        return Response(_answer(held, permission, target))
 
 
-def _own_answer(caller: Access, permission: str) -> dict[str, object]:
-    if caller.user is None or caller.business is None:
-        return _answer(["api_key"] if caller.allows(permission) else [])
-    return _answer(grants.holding(caller.user, caller.business).sources.get(permission, []))
+def _answer_of_key(caller: Access, permission: str) -> dict[str, object]:
+    if caller.allows(permission):
+        return {"allowed": True, "because": "api_key"}
+    given = caller.api_key.permissions if caller.api_key else ()
+    if permission in given:
+        return {"allowed": False, "because": "not held: the maker of this API key lost it"}
+    return {"allowed": False, "because": "not held: this API key was not given it"}
 
 
-def _answer(sources: list[str]) -> dict[str, object]:
-    return {"allowed": bool(sources), "because": ", ".join(sources) or "not held"}
+def _answer(held: Holding, permission: str, target: Target | None) -> dict[str, object]:
+    allowed = permission in held.permissions
+    sources = held.sources_of(permission, target)
+    if allowed or (target is not None and sources):
+        mine = sources if target else [one for one in sources if " for " not in one]
+        return {"allowed": True, "because": ", ".join(mine)}
+    if sources and target is None:
+        return {"allowed": False, "because": f"only {', '.join(sources)}: name the object"}
+    return {"allowed": False, "because": f"not held: {_lacking(held, permission)}"}
+
+
+def _lacking(held: Holding, permission: str) -> str:
+    if permission in roles.PLATFORM_ONLY:
+        return "only platform admins hold it"
+    if not held.role:
+        return "no member, or not active"
+    return f"role:{held.role} does not give it, and nobody granted it"
+
+
+def _about(given: dict[str, Any]) -> dict[str, Any]:
+    """Return what is granted, for what and until when."""
+    return {
+        "permissions": given.get("permissions", ()),
+        "target": objects.get_target(**given["object"]) if "object" in given else None,
+        "expires_at": given["expires_at"],
+        "now": timezone.now(),
+    }
 
 
 def _assign(user_id: int, role: str, caller: Access) -> dict[str, object]:
@@ -251,12 +324,22 @@ def _assign(user_id: int, role: str, caller: Access) -> dict[str, object]:
 
 def _holding(user_id: int) -> Response:
     membership: Membership = members.get_member(user_id)
-    found = grants.of_membership(membership)
-    return Response(
-        {
-            "user": user_id,
-            "role": found.role,
-            "permissions": sorted(found.permissions),
-            "sources": found.sources,
-        }
-    )
+    found = holdings.of_membership(membership)
+    body = {
+        "user": user_id,
+        "role": found.role,
+        "permissions": sorted(found.permissions),
+        "sources": found.sources,
+        "because": {name: ", ".join(why) for name, why in found.sources.items()},
+        "grants": [
+            {
+                "permission": one.permission,
+                "object": {"type": one.kind, "id": one.object_id} if one.kind else None,
+                "expires_at": one.expires_at,
+                "given_by": one.given_by,
+                "given_at": one.given_at,
+            }
+            for one in found.grants
+        ],
+    }
+    return Response(HoldingOutput(body).data)

@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from accounts import networks as known_networks
 from accounts import roles
 from accounts.models import ApiKey, Business, Membership, Role, User
 from config.lib.api.fields import Instant
@@ -128,6 +129,7 @@ class ApiKeyOutput(serializers.ModelSerializer[ApiKey]):
             "name",
             "prefix",
             "permissions",
+            "networks",
             "created_by",
             "created_at",
             "expires_at",
@@ -162,6 +164,13 @@ class ApiKeyInput(serializers.Serializer[Any]):
         max_length=len(PERMISSION_NAMES),
     )
     expires_at = Instant(required=False, allow_null=True, default=None)
+    networks = serializers.ListField(
+        child=serializers.CharField(max_length=49),
+        required=False,
+        default=list,
+        max_length=known_networks.MOST,
+        help_text="Networks (CIDR) or addresses it may be used from; empty: from anywhere.",
+    )
 
 
 class MemberOutput(serializers.ModelSerializer[Membership]):

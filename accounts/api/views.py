@@ -14,11 +14,21 @@ from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import access, api_keys, business_choice, businesses, grants, members, tokens
+from accounts import (
+    access,
+    api_keys,
+    business_choice,
+    businesses,
+    holdings,
+    members,
+    tenancy,
+    tokens,
+)
 from accounts.access import Access
 from accounts.api import filters, serializers
 from accounts.api.asking import caller_of, valid
 from accounts.models import ApiKey, Business, Membership, User
+from accounts.tenancy import Door
 from config.lib.api.permissions import PUBLIC, SIGNED_IN
 from config.lib.api.throttles import LoginThrottle
 from config.lib.api.views import ApiView, ApiViewSet
@@ -68,9 +78,9 @@ class Logout(ApiView):
 
     @extend_schema(request=serializers.RefreshInput, responses={204: None})
     def post(self, request: Request) -> Response:
-        """Revoke the refresh token and all that came from the same sign-in."""
+        """End the sign-in this token came from, with its access tokens, at once."""
         given = valid(serializers.RefreshInput, request)
-        tokens.log_out(token=given["refresh"])
+        tokens.log_out(token=given["refresh"], now=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -163,7 +173,8 @@ class Businesses(ListModelMixin, RetrieveModelMixin, ApiViewSet):
         caller = caller_of(self.request)
         held = caller.permissions
         if caller.business is None and caller.user is not None:
-            held = grants.effective(caller.user, business)
+            with tenancy.across(Door.SIGN_IN):
+                held = holdings.effective(caller.user, business)
         if permission not in held:
             raise NotAllowed(f"This needs the permission {permission}.")
         return business
@@ -259,7 +270,8 @@ class Members(ListModelMixin, ApiViewSet):
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, user_id: int) -> Response:
         """Remove a member; their account stays."""
-        members.remove(membership=members.get_member(user_id), by=caller_of(request))
+        membership, caller = members.get_member(user_id), caller_of(request)
+        members.remove(membership=membership, by=caller, now=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -267,8 +279,11 @@ def _businesses_of(caller: Access) -> list[dict[str, Any]]:
     """List the caller's businesses with role; a platform admin's are found under /businesses."""
     if caller.user is None:
         return []
-    rows = Membership.objects.filter(user=caller.user).select_related("business")
-    held = [(row.business, grants.of_membership(row)) for row in rows.order_by("business__name")]
+    with tenancy.across(Door.SIGN_IN):
+        rows = Membership.objects.filter(user=caller.user).select_related("business")
+        held = [
+            (row.business, holdings.of_membership(row)) for row in rows.order_by("business__name")
+        ]
     return [
         {
             "id": business.pk,

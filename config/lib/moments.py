@@ -1,8 +1,8 @@
-"""Instants as people read them, in the zone of the business whose page is shown, else in UTC."""
+"""Instants in words: as people read them, in the zone of the business, and as programs do."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from django.utils import timezone
@@ -21,6 +21,11 @@ def text(at: datetime, *, with_seconds: bool = False) -> str:
 def short(at: datetime, *, with_seconds: bool = False) -> str:
     """Return "20 Nov 2026, 14:05", for lists, where the zone would only repeat itself."""
     return _formatted(timezone.localtime(at), SECONDS if with_seconds else MINUTES)
+
+
+def rfc3339(at: datetime) -> str:
+    """Return "2026-11-20T13:05:00Z", as the API writes instants."""
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _formatted(local: datetime, pattern: str) -> str:

@@ -35,6 +35,8 @@ AUTHENTICATION_BACKENDS = [
 ]
 ANONYMOUS_USER_NAME = None  # guardian: nobody is granted anything without signing in
 
+GUARDIAN_USER_OBJ_PERMS_MODEL = "accounts.Grant"
+
 # Five wrong passwords for one account from one address close that pair for a quarter of an hour.
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)

@@ -1,13 +1,15 @@
 """API keys: shown once, limited, revocable."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from accounts import api_keys, tenancy
-from accounts.models import ApiKey, IdempotencyRecord, Role
+from accounts.models import ApiKey, IdempotencyRecord, Role, User
 from accounts.signals import ApiKeyIssued, api_key_issued
+from config.lib import crypto
 from tests.factories.accounts import ApiKeyFactory, full_access, issue_key
 from tests.factories.cast import Cast, client_of, client_of_key
 
@@ -192,3 +194,121 @@ def test_issuing_is_announced_without_the_secret(cast: Cast) -> None:
 
     assert [fact.permissions for fact in heard] == [("users.view",)]
     assert issued.secret not in repr(heard)
+
+
+def test_a_key_survives_the_end_of_the_field_keys_it_was_made_under(
+    cast: Cast, settings: Any
+) -> None:
+    settings.FIELD_ENCRYPTION_KEYS = ["the old key"]
+    secret = issue_key(cast.business, "users.view")
+    settings.FIELD_ENCRYPTION_KEYS = ["the new key"]
+
+    assert client_of_key(secret).get(USERS).status_code == 200
+
+
+def test_a_key_hashed_under_a_field_key_gets_the_plain_hash_when_used(
+    cast: Cast, settings: Any
+) -> None:
+    settings.FIELD_ENCRYPTION_KEYS = ["the old key"]
+    secret = issue_key(cast.business, "users.view")
+    ApiKey.across_businesses.update(digest=crypto.keyed_hash(secret))
+
+    used = client_of_key(secret).get(USERS).status_code
+    settings.FIELD_ENCRYPTION_KEYS = ["the new key"]
+
+    assert (used, client_of_key(secret).get(USERS).status_code) == (200, 200)
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        ("203.0.113.7", 200),
+        ("203.0.113.255", 200),
+        ("::ffff:203.0.113.9", 200),
+        ("2001:db8::1", 200),
+        ("203.0.114.1", 403),
+        ("2001:db9::1", 403),
+    ],
+)
+def test_a_key_bound_to_networks_is_refused_elsewhere(
+    cast: Cast, address: str, status: int
+) -> None:
+    secret = issue_key(cast.business, "users.view", networks=["203.0.113.9/24", "2001:db8::/64"])
+
+    answer = client_of_key(secret).get(USERS, REMOTE_ADDR=address)
+
+    assert answer.status_code == status
+    if status == 403:
+        (error,) = answer.json()["errors"]
+        assert error["code"] == "address_not_allowed"
+        assert address in error["detail"]
+
+
+def test_networks_are_shown_as_they_are_kept_and_survive_a_rotation(cast: Cast) -> None:
+    client = client_of(cast.alice)
+    wanted = {"name": "Shop", "permissions": ["users.view"], "networks": ["203.0.113.7", "10.1/8"]}
+
+    refused = client.post(KEYS, wanted)
+    wanted["networks"] = ["203.0.113.7", "10.9.9.9/8"]
+    issued = client.post(KEYS, wanted).json()
+    rotated = client.post(f"{KEYS}/{issued['id']}/rotate").json()
+
+    (error,) = refused.json()["errors"]
+    assert (error["code"], error["attr"]) == ("invalid_network", "networks")
+    assert issued["networks"] == rotated["networks"] == ["203.0.113.7/32", "10.0.0.0/8"]
+
+
+def test_a_key_holds_no_more_than_its_maker_still_does(cast: Cast) -> None:
+    mara = cast.add(Role.OWNER)
+    made = client_of(mara).post(KEYS, {"name": "Shop", "permissions": ["audit.view", "users.view"]})
+    client = client_of_key(made.json()["key"])
+
+    client_of(cast.alice).patch(f"/api/users/{mara.pk}", {"role": "agent"})
+
+    assert client.get(USERS).status_code == 200
+    answer = client.post("/api/permissions/check", {"permission": "audit.view"}).json()
+    assert answer == {"allowed": False, "because": "not held: the maker of this API key lost it"}
+
+
+def test_keys_end_with_the_membership_of_their_maker(cast: Cast) -> None:
+    mara = cast.add(Role.OWNER)
+    made = client_of(mara).post(KEYS, {"name": "Shop", "permissions": ["users.view"]}).json()
+
+    client_of(cast.alice).delete(f"/api/users/{mara.pk}")
+
+    refused = client_of_key(made["key"]).get(USERS)
+    assert refused.status_code == 401
+    assert refused.json()["errors"][0]["code"] == "api_key_revoked"
+    shown = client_of(cast.alice).get(f"{KEYS}/{made['id']}").json()
+    assert shown["revoked_at"] is not None
+
+
+def test_a_key_is_refused_while_its_makers_account_is_closed(cast: Cast) -> None:
+    mara = cast.add(Role.OWNER)
+    made = client_of(mara).post(KEYS, {"name": "Shop", "permissions": ["users.view"]}).json()
+    User.objects.filter(pk=mara.pk).update(is_active=False)
+
+    refused = client_of_key(made["key"]).get(USERS)
+
+    assert refused.json()["errors"][0]["code"] == "api_key_orphaned"
+
+
+def test_a_key_made_by_a_key_answers_to_the_same_person(cast: Cast) -> None:
+    first = client_of(cast.alice).post(
+        KEYS, {"name": "First", "permissions": ["api_keys.manage", "users.view"]}
+    )
+    second = client_of_key(first.json()["key"]).post(
+        KEYS, {"name": "Second", "permissions": ["users.view"]}
+    )
+
+    assert second.json()["created_by"] == cast.alice.pk
+
+
+def test_looking_a_key_up_asks_the_same_of_the_database_for_any_secret(
+    cast: Cast, django_assert_num_queries: Any
+) -> None:
+    issue_key(cast.business, "users.view")
+
+    for secret in ("sb_00000000_x", "sb_" + "y" * 200):
+        with django_assert_num_queries(1), pytest.raises(api_keys.KeyRefused):
+            api_keys.verify(secret=secret, now=timezone.now())

@@ -140,7 +140,10 @@ def test_anyone_may_ask_about_themselves(cast: Cast) -> None:
 
     bob = client_of(cast.bob)
     assert ask(bob, "messages.send") == {"allowed": True, "because": "role:agent"}
-    assert ask(bob, "audit.view") == {"allowed": False, "because": "not held"}
+    assert ask(bob, "audit.view") == {
+        "allowed": False,
+        "because": "not held: role:agent does not give it, and nobody granted it",
+    }
     key = client_of_key(issue_key(cast.business, "audit.view"))
     assert ask(key, "audit.view") == {"allowed": True, "because": "api_key"}
     paula = client_of(cast.paula, cast.business)

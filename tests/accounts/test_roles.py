@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from accounts import grants, roles
+from accounts import grants, holdings, roles
 from accounts.models import Role
 from config.lib.errors import InvalidInput, NotAllowed
 from tests.factories.cast import Cast
@@ -87,16 +87,16 @@ def test_an_unknown_permission_is_named() -> None:
 
 
 def test_what_a_user_holds_depends_on_the_business(cast: Cast) -> None:
-    assert grants.effective(cast.alice, cast.business) == roles.of_role("owner")
-    assert grants.effective(cast.bob, cast.business) == roles.of_role("agent")
-    assert grants.effective(cast.alice, cast.other_business) == frozenset()
-    assert grants.effective(cast.paula, cast.other_business) == roles.ALL_PERMISSIONS
+    assert holdings.effective(cast.alice, cast.business) == roles.of_role("owner")
+    assert holdings.effective(cast.bob, cast.business) == roles.of_role("agent")
+    assert holdings.effective(cast.alice, cast.other_business) == frozenset()
+    assert holdings.effective(cast.paula, cast.other_business) == roles.ALL_PERMISSIONS
 
 
 def test_an_inactive_user_holds_nothing(cast: Cast) -> None:
     cast.alice.is_active = False
 
-    assert grants.effective(cast.alice, cast.business) == frozenset()
+    assert holdings.effective(cast.alice, cast.business) == frozenset()
 
 
 def test_nobody_gives_what_they_do_not_hold() -> None:

@@ -10,8 +10,8 @@ from django.apps import apps
 from django.db.models import Model
 from django.utils import timezone
 
-from accounts import tenancy
-from accounts.models import ApiKey, Business, Role, User, WhatsAppAccount
+from accounts import grants, objects, tenancy
+from accounts.models import ApiKey, Business, Invitation, Role, User, WhatsAppAccount
 from accounts.tenancy import TenantModel
 from analytics.models import FailureHour, MessageHour
 from compliance import audit
@@ -31,6 +31,7 @@ from tests.factories.accounts import (
     MembershipFactory,
     UserFactory,
     WhatsAppAccountFactory,
+    full_access,
 )
 from tests.factories.compliance import opt_in
 from tests.factories.contacts import uploaded
@@ -134,6 +135,20 @@ def make_tenant(word: str, number: int, phone: str) -> Tenant:
     return tenant
 
 
+def give(
+    tenant: Tenant, role: Role, *permissions: str, object_: tuple[str, Any] | None = None
+) -> None:
+    """Grant permissions to the member of this role beside it, for one object when it is named."""
+    target = objects.get_target(type=object_[0], id=str(object_[1])) if object_ else None
+    grants.give(
+        membership=tenant.users[role].memberships.get(),
+        permissions=permissions,
+        by=full_access(tenant.business),
+        now=timezone.now(),
+        target=target,
+    )
+
+
 def _of(business: Business, model: Any, **values: Any) -> Any:
     return model.across_businesses.create(business=business, **values)
 
@@ -182,6 +197,10 @@ def _more(tenant: Tenant) -> None:
     _of(business, FailureHour, hour=hour, sender_id=sender.pk, status="failed", error_code=131026,
         error_reason="undeliverable", count=tenant.number)  # fmt: skip
     ConversationFactory.create(business=business, sender=sender, contact=tenant.contact)
+    _of(business, Invitation, email=f"guest@{word.lower()}.example", role=Role.AGENT, nonce=word,
+        created_at=now, expires_at=now)  # fmt: skip
+    with tenancy.scope(business):
+        give(tenant, Role.OWNER, "senders.view", object_=("sender", sender.pk))
     DeadLetter.objects.create(
         business=business, event_id=new_id(), reason=DeadLetter.Reason.ERROR, detail=word
     )
