@@ -145,22 +145,26 @@ def commit(contact_import: ContactImport, *, by: User | None, now: datetime) -> 
     return held
 
 
+@transaction.atomic
 def discard(contact_import: ContactImport) -> None:
     """Delete an import that wrote nothing, with its files. Raises `NotReady` for others."""
-    if contact_import.status in {Status.IMPORTING, Status.DONE}:
+    held = locked(contact_import.pk)
+    if held.status in {Status.IMPORTING, Status.DONE}:
         raise NotReady("The import has written contacts; its record stays as evidence.")
-    kept = storage.media()
-    for path in (contact_import.file, contact_import.refused_file):
+    for path in (held.file, held.refused_file):
         if path:
-            kept.delete(path)
-    contact_import.delete()
+            transaction.on_commit(partial(storage.media().delete, path))
+    held.delete()
 
 
 def open_refused(contact_import: ContactImport) -> IO[bytes]:
     """Open the CSV file of refused rows. Raises `NotReady` when there is none."""
     if not contact_import.refused_file:
         raise NotReady("There is no file of refused rows: none was refused, or not yet.")
-    opened: IO[bytes] = storage.media().open(contact_import.refused_file)
+    try:
+        opened: IO[bytes] = storage.media().open(contact_import.refused_file)
+    except FileNotFoundError as error:
+        raise NotReady("The file of refused rows is not stored any more.") from error
     return opened
 
 

@@ -349,3 +349,19 @@ def test_the_example_file_shows_every_kind_of_row(business: Business) -> None:
         range(100)
     )
     assert Contact.objects.filter(phone_key=None).count() == 1
+
+
+def test_a_discarded_import_loses_its_files_only_when_it_is_gone(
+    business: Business, django_capture_on_commit_callbacks: Any
+) -> None:
+    made = uploaded(business, b"phone\n12\n")
+
+    with django_capture_on_commit_callbacks() as callbacks:
+        imports.discard(made)
+    with imports.open_refused(made) as still_there:
+        assert b"12" in still_there.read()
+    for callback in callbacks:
+        callback()
+
+    with pytest.raises(imports.NotReady, match="not stored any more"):
+        imports.open_refused(made)
