@@ -10,7 +10,9 @@ class ComplianceConfig(AppConfig):
     verbose_name = "Compliance"
 
     def ready(self) -> None:
-        """Listen to accounts."""
+        """Listen to accounts; say what is held about people."""
         from compliance import receivers
+        from compliance.privacy import holders
 
         receivers.connect()
+        holders.register()

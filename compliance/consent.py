@@ -20,6 +20,7 @@ from accounts import tenancy
 from accounts.models import User
 from compliance import ledger
 from compliance.models import Consent, ConsentEvent, ConsentStatus, Scope
+from compliance.privacy import suppression
 from compliance.signals import ConsentWithdrawn, consent_withdrawn
 from config.lib.errors import InvalidInput
 
@@ -149,6 +150,8 @@ def record(
     ]
     with transaction.atomic():
         lock(addresses)
+        if status == ConsentStatus.OPTED_IN:
+            suppression.bring_back(addresses)
         written = ledger.write(events).event_ids
         new = [event for event in events if event.pk in written]
         _announce_withdrawn(new)
@@ -188,6 +191,7 @@ def record_many(
     ]
     with transaction.atomic():
         lock([e.address for e in events if e.status == ConsentStatus.OPTED_OUT])
+        suppression.bring_back([e.address for e in events if e.status == ConsentStatus.OPTED_IN])
         written = ledger.write(events)
         _announce_withdrawn([event for event in events if event.pk in written.event_ids])
         granted = [e for e in events if e.status == ConsentStatus.OPTED_IN]

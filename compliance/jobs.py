@@ -1,5 +1,7 @@
 """Names and queues of the background jobs of compliance."""
 
-from config.lib.jobs import Job
+from config.lib.jobs import LONG, Job
 
 SEAL_AUDIT = Job("compliance.seal_audit")  # every minute: chain what the trail gained
+PERFORM = Job("privacy.perform", queue=LONG)  # kwargs: business_id, request_id
+SWEEP = Job("privacy.sweep")  # periodic: what is due, late, expired or not yet stored outside

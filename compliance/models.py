@@ -8,6 +8,15 @@ from django.db.models.functions import Now
 
 from accounts.tenancy import TenantModel
 from compliance.audit.models import AuditEntry, AuditLink, AuditPending
+from compliance.privacy.models import (
+    ErasureRecord,
+    PrivacyBatch,
+    PrivacyKey,
+    PrivacyRequest,
+    RetentionRule,
+    RetentionRun,
+    SuppressedPerson,
+)
 from config.lib.ids import new_id
 
 __all__ = [
@@ -17,8 +26,15 @@ __all__ = [
     "Consent",
     "ConsentEvent",
     "ConsentStatus",
+    "ErasureRecord",
     "OptOutWord",
+    "PrivacyBatch",
+    "PrivacyKey",
+    "PrivacyRequest",
+    "RetentionRule",
+    "RetentionRun",
     "Scope",
+    "SuppressedPerson",
 ]
 
 
@@ -52,6 +68,7 @@ class ConsentEvent(TenantModel):
         MESSAGE = "message", "Message from the person"
         META = "meta", "Meta's marketing setting"
         SEND_ERROR = "send_error", "Answer to a send"
+        PRIVACY = "privacy", "Privacy request"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     address = models.CharField(max_length=140)

@@ -2,14 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
 
 from django.utils import timezone
 
+from accounts import tenancy
 from compliance import jobs
 from compliance.audit import sealing
+from compliance.privacy import requests, upkeep
 from config.lib import locks
 from config.lib.tasks import Counts, task
+
+_SLICE: Final = timedelta(seconds=120)
+
+
+@task(jobs.PERFORM, time_limit_seconds=3600)
+def perform(*, business_id: str, request_id: str, **_: Any) -> Counts:
+    """Go on with a privacy request; ask for another turn when work is left."""
+    with locks.single_flight(f"privacy.perform.{request_id}", ttl_seconds=3600) as is_mine:
+        if not is_mine:
+            return {}
+        with tenancy.scope(UUID(business_id)):
+            is_left = requests.perform(
+                UUID(request_id), clock=timezone.now, until=timezone.now() + _SLICE
+            )
+    if is_left:
+        jobs.PERFORM.enqueue(business_id=business_id, request_id=request_id)
+    return {"more": int(is_left)}
+
+
+@task(jobs.SWEEP)
+def sweep(**_: Any) -> Counts:
+    """Wake requests that are due, look again at erasures, delete copies whose time is over."""
+    with locks.single_flight("privacy.sweep", ttl_seconds=300) as is_mine:
+        return upkeep.sweep(now=timezone.now()) if is_mine else {}
 
 
 @task(jobs.SEAL_AUDIT, time_limit_seconds=120)

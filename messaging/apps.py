@@ -12,7 +12,9 @@ class MessagingConfig(AppConfig):
     def ready(self) -> None:
         from messaging import (
             grantable,
+            privacy,
             receivers,  # noqa: F401  # connects the receivers
         )
 
         grantable.register()
+        privacy.register()

@@ -55,6 +55,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 120},
     },
+    "privacy": {"task": "privacy.sweep", "schedule": 30.0, "options": {"expires": 60}},
     "forget tokens": {"task": "accounts.forget_tokens", "schedule": 86400.0},
 }
 

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from accounts import tenancy
 from accounts.models import User
 from compliance import audit
+from compliance.privacy import suppression
 from config.lib import addresses
 from config.lib.errors import Conflict, InvalidInput
 from config.lib.ids import new_id
@@ -48,6 +49,7 @@ def create(*, fields: Mapping[str, Any], by: User | None, now: datetime) -> Cont
         if not Contact.objects.bulk_create([contact], ignore_conflicts=True):
             raise ContactExists("There is such a contact already.")
         _require_free(contact)  # another request may have been first
+        suppression.bring_back(contact.address_keys)
         tags.add(contacts=[contact.pk], names=names, by=by)
         _audit("contact.created", contact, by, sorted(fields))
     contact.refresh_from_db()
@@ -65,6 +67,7 @@ def update(contact: Contact, *, fields: Mapping[str, Any], by: User | None) -> C
             raise people.MissingAddress("A contact keeps at least one address.", attr="phone")
         _require_free(held)
         held.save()
+        suppression.bring_back(held.address_keys)
         if names is not None:
             tags.replace(contact=held.pk, names=names, by=by)
         _audit("contact.updated", held, by, sorted(fields))

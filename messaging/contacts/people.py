@@ -28,6 +28,7 @@ from django.db.models import Q
 from accounts import tenancy
 from compliance import consent
 from compliance.models import Consent, ConsentEvent, ConsentStatus, Scope
+from compliance.privacy import suppression
 from config.lib import addresses
 from config.lib.errors import InvalidInput
 from config.lib.ids import new_id
@@ -372,7 +373,9 @@ def _insert_missing(book: _Book, facts: Sequence[_Fact], now: datetime) -> list[
     with connection.cursor() as cursor:
         cursor.execute(_INSERT, {**columns, "business": business_id, "now": now})
         made = {pk for (pk,) in cursor.fetchall()}
-    return [row for row in rows if row.pk in made]
+    new = [row for row in rows if row.pk in made]
+    suppression.bring_back([key for row in new for key in row.address_keys])
+    return new
 
 
 _INSERTED: Final = (

@@ -166,17 +166,9 @@ def _keep(media: MediaFile, file: IO[bytes], found: _Found, now: datetime) -> st
     media.size, media.sha256 = found.size, found.sha256
     media.mime_type = (found.mime_type or media.mime_type)[:100]
     media.status, media.next_attempt_at, media.error = Status.STORED, None, ""
-    media.save(
-        update_fields=[
-            "path",
-            "size",
-            "sha256",
-            "mime_type",
-            "status",
-            "next_attempt_at",
-            "error",
-        ]
-    )
+    if not _write(media, "path", "size", "sha256", "mime_type"):
+        storage.media().delete(media.path)
+        return "failed"
     return "stored"
 
 
@@ -186,12 +178,19 @@ def _later(media: MediaFile, reason: str, now: datetime) -> str:
     if is_over or media.attempts >= len(WAITS):
         return _give_up(media, reason)
     media.next_attempt_at, media.error = now + wait, reason[:200]
-    media.save(update_fields=["next_attempt_at", "error"])
+    _write(media)
     return "later"
 
 
 def _give_up(media: MediaFile, reason: str) -> str:
     media.status, media.next_attempt_at, media.error = Status.FAILED, None, reason[:200]
-    media.save(update_fields=["status", "next_attempt_at", "error"])
+    _write(media)
     logger.warning("media_failed", media_id=str(media.pk), attempts=media.attempts)
     return "failed"
+
+
+def _write(media: MediaFile, *fields: str) -> bool:
+    """Write what became of a file; say whether it is still known: its person may be erased."""
+    names = ("status", "next_attempt_at", "error", *fields)
+    values = {name: getattr(media, name) for name in names}
+    return bool(MediaFile.objects.filter(pk=media.pk).update(**values))

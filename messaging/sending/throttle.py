@@ -180,6 +180,17 @@ def reset(sender: Sender) -> None:
     redis.client().delete(_sender_key(sender))
 
 
+def forget_people(senders: Sequence[Sender], contact_ids: Sequence[UUID]) -> int:
+    """Forget what Redis counted for these people; return how many keys and places there were."""
+    if not senders or not contact_ids:
+        return 0
+    pipe = redis.client().pipeline(transaction=False)
+    for sender in senders:
+        pipe.delete(*(redis.key("pair", sender.pk, contact_id) for contact_id in contact_ids))
+        pipe.zrem(_portfolio_key(sender.account), *(str(one) for one in contact_ids))
+    return sum(pipe.execute())
+
+
 def portfolio_limit(account: WhatsAppAccount) -> int | None:
     """Return how many people the portfolio may write to in 24 hours; None when unlimited.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, timedelta
 from typing import Any
 
 from django.apps import apps
@@ -17,6 +17,14 @@ from analytics.models import FailureHour, MessageHour
 from compliance import audit
 from compliance.audit import chain
 from compliance.models import AuditEntry, AuditLink, AuditPending, OptOutWord
+from compliance.privacy.models import (
+    ErasureRecord,
+    PrivacyBatch,
+    PrivacyRequest,
+    RetentionRule,
+    RetentionRun,
+    SuppressedPerson,
+)
 from config.lib.ids import new_id
 from messaging.campaigns.models import Campaign, CampaignRecipient
 from messaging.contacts.models import Contact, ContactList, ContactTag, ListEntry, Tag
@@ -208,6 +216,19 @@ def _more(tenant: Tenant) -> None:
         audit.record(action="business.changed", resource="business", actor_name=word)
         chain.seal(business.pk, now=now)
         audit.record(action="business.changed", resource="business", actor_name=word)
+    _privacy(tenant)
+
+
+def _privacy(tenant: Tenant) -> None:
+    """Write what privacy keeps."""
+    business, word, now = tenant.business, tenant.word, timezone.now()
+    batch = _of(business, PrivacyBatch, source=word, size=1)
+    request = _of(business, PrivacyRequest, kind="access", label=word, batch=batch,
+        received_at=now, due_at=now + timedelta(days=30))  # fmt: skip
+    _of(business, SuppressedPerson, key_id=new_id(), digest=word, erased_at=now)
+    _of(business, ErasureRecord, request_id=request.pk, key_id=new_id(), erased_at=now)
+    _of(business, RetentionRule, kind="messages", days=tenant.number % 1000)
+    _of(business, RetentionRun, removed={word: tenant.number})
 
 
 def missing_models(tenant: Tenant) -> list[str]:

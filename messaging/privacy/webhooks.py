@@ -1,0 +1,211 @@
+"""What Meta posted, byte for byte: the person's part is cut out of every body it is in.
+
+A body may hold several people and several businesses; only what belongs to the business in scope is
+touched. Bodies are found by the person's addresses, which every message and status carries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+from django.db import connection
+
+from accounts import tenancy
+from accounts.models import WhatsAppAccount
+from compliance.privacy.registry import File, Person, Rows, Step
+from config.lib import ids
+from messaging.meta.reading import object_of, objects_of, text_of
+from messaging.privacy.pruning import ERASED, Pruner
+from messaging.senders.models import Sender
+from messaging.webhooks.models import DeadLetter, PendingEvent, RawEvent
+
+PAGE: Final = 2000
+# What a change carries beside people.
+_FRAME: Final = frozenset({"messaging_product", "metadata"})
+
+# Bodies are looked through in the database; only those that name the person are fetched.
+_FIND: Final = """
+SELECT id, CASE WHEN EXISTS (SELECT FROM unnest(%(needles)s::bytea[]) AS needle
+                             WHERE position(needle IN body) > 0) THEN body END
+FROM (SELECT id, body FROM messaging_rawevent
+      WHERE id > %(after)s AND id < %(before)s ORDER BY id LIMIT %(limit)s) AS page
+ORDER BY id
+"""
+
+
+class WebhooksHolder:
+    """Raw webhook bodies, what of them is still to be applied, and dead letters."""
+
+    name = "webhooks"
+    title = "Raw events from Meta"
+    explanation = "The person's part is cut out; events about nobody else are deleted."
+
+    def export(self, person: Person) -> Iterator[Rows | File]:
+        """Yield the parts of events that are about the person."""
+        if person.needles:
+            yield Rows(self.name, _parts(person))
+
+    def erase(self, person: Person, *, cursor: str, now: datetime) -> Iterator[Step]:
+        """Look through a page of events a step, up to the moment this began."""
+        if not person.needles:
+            return
+        after, _, before = cursor.partition("|")
+        after = after or str(UUID(int=0))
+        before = before or str(ids.floor_of(now))
+        if not cursor:
+            yield Step({}, f"{after}|{before}")
+        owner = _Owner.of_scope()
+        while page := _find(person, UUID(after), UUID(before)):
+            after = str(page[-1][0])
+            yield Step(_cut(page, person, owner), f"{after}|{before}")
+        if letters := _clear_letters(person):
+            yield Step({"dead_letters": letters})
+
+
+@dataclass(frozen=True, slots=True)
+class _Owner:
+    """What events of one business are told by."""
+
+    numbers: frozenset[str]
+    accounts: frozenset[str]
+
+    @classmethod
+    def of_scope(cls) -> _Owner:
+        return cls(
+            frozenset(Sender.objects.values_list("phone_number_id", flat=True)),
+            frozenset(WhatsAppAccount.objects.values_list("waba_id", flat=True)),
+        )
+
+    def owns(self, entry: Mapping[str, Any], change: Mapping[str, Any]) -> bool:
+        """Say whether a change is the business's: by its number, else by its account."""
+        metadata = object_of(object_of(change.get("value")).get("metadata"))
+        if number := text_of(metadata.get("phone_number_id")):
+            return number in self.numbers
+        return text_of(entry.get("id")) in self.accounts
+
+
+def _find(person: Person, after: UUID, before: UUID) -> list[tuple[UUID, bytes | None]]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _FIND,
+            {
+                "needles": [one.encode() for one in sorted(person.needles)],
+                "after": after,
+                "before": before,
+                "limit": PAGE,
+            },
+        )
+        return [(id_, bytes(body) if body is not None else None) for id_, body in cursor]
+
+
+def _cut(page: list[tuple[UUID, bytes | None]], person: Person, owner: _Owner) -> dict[str, int]:
+    counts = {"events": 0, "parts": 0, "deleted": 0}
+    for event_id, body in page:
+        if body is None:
+            continue
+        # Whoever applies the event holds this row until it is done.
+        list(PendingEvent.objects.select_for_update().filter(pk=event_id))
+        pruned, removed, is_empty = cut_out(body, person.needles, owner)
+        if not removed:
+            continue
+        counts["events"] += 1
+        counts["parts"] += removed
+        if is_empty:
+            counts["deleted"] += _delete(event_id)
+        else:
+            RawEvent.objects.filter(pk=event_id).update(body=pruned)
+    return {name: count for name, count in counts.items() if count}
+
+
+def cut_out(body: bytes, needles: frozenset[str], owner: _Owner) -> tuple[bytes, int, bool]:
+    """Return a body without the person, how many parts went, and whether nothing is left."""
+    try:
+        told = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return body, 0, False
+    pruner = Pruner(needles)
+    for entry in objects_of(object_of(told).get("entry")):
+        rows = entry.get("changes")
+        if not isinstance(rows, list):
+            continue
+        entry["changes"] = [
+            kept
+            for change in rows
+            for kept in (
+                _pruned(change, pruner)
+                if isinstance(change, dict) and owner.owns(entry, change)
+                else [change]
+            )
+        ]
+    if not pruner.removed:
+        return body, 0, False
+    is_empty = not any(
+        entry.get("changes", True) for entry in objects_of(object_of(told).get("entry"))
+    )
+    return orjson.dumps(told), pruner.removed, is_empty
+
+
+def _pruned(change: dict[str, Any], pruner: Pruner) -> list[dict[str, Any]]:
+    before = pruner.removed
+    kept: list[dict[str, Any]] = pruner.prune([change])
+    if not kept or pruner.removed == before:
+        return kept
+    value = object_of(kept[0].get("value"))
+    is_bare = not any(part for name, part in value.items() if name not in _FRAME)
+    return [] if is_bare else kept
+
+
+def _delete(event_id: UUID) -> int:
+    PendingEvent.objects.filter(pk=event_id).delete()
+    DeadLetter.objects.filter(event_id=event_id, business_id=tenancy.current_id()).delete()
+    return RawEvent.objects.filter(pk=event_id).delete()[0]
+
+
+def _clear_letters(person: Person) -> int:
+    letters = DeadLetter.objects.filter(business_id=tenancy.current_id())
+    named = [
+        pk
+        for pk, detail in letters.values_list("pk", "detail").iterator()
+        if any(one in detail for one in person.needles)
+    ]
+    return letters.filter(pk__in=named).update(detail=ERASED)
+
+
+def _parts(person: Person) -> Iterator[Mapping[str, Any]]:
+    """Yield the elements of events of this business that name the person."""
+    owner, after = _Owner.of_scope(), UUID(int=0)
+    pruner = Pruner(person.needles)
+    while page := _find(person, after, UUID(int=(1 << 128) - 1)):
+        after = page[-1][0]
+        for event_id, body in page:
+            if body is not None:
+                for part in _named_parts(body, owner, pruner):
+                    yield {"received_at": ids.time_of(event_id), "event": part}
+
+
+def _named_parts(body: bytes, owner: _Owner, pruner: Pruner) -> Iterator[Any]:
+    try:
+        told = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return
+    for entry in objects_of(object_of(told).get("entry")):
+        for change in objects_of(entry.get("changes")):
+            if owner.owns(entry, change):
+                yield from _elements(change.get("value"), pruner)
+
+
+def _elements(value: Any, pruner: Pruner) -> Iterator[Any]:
+    if isinstance(value, dict):
+        if pruner.names({name: one for name, one in value.items() if name not in _FRAME}):
+            yield value
+            return
+        for one in value.values():
+            yield from _elements(one, pruner)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _elements(one, pruner)

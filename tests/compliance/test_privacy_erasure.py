@@ -1,0 +1,225 @@
+"""Erasing a person: nothing of them is left anywhere, and what others have stays."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+import redis
+from django.conf import settings as django_settings
+from django.utils import timezone
+from pytest_django import Settings
+
+from accounts import tenancy
+from accounts.access import Access
+from accounts.roles import ALL_PERMISSIONS
+from compliance import consent
+from compliance.models import Consent, ConsentEvent, ConsentStatus, Scope
+from compliance.privacy import certificate, registry, requests, suppression
+from compliance.privacy.models import ErasureRecord, PrivacyRequest, SuppressedPerson
+from messaging.contacts import people
+from messaging.contacts.models import Contact, ContactImport
+from messaging.messages.models import Message
+from messaging.webhooks.models import RawEvent
+from tests.compliance import marked
+from tests.compliance.marked import MARK, OTHER, PHONE, Scene
+from tests.factories.cast import Cast, make_cast
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def media_storage(settings: Settings, tmp_path: Path) -> None:
+    settings.MEDIA_STORAGE_URL = f"file://{tmp_path}/media"
+    settings.BACKUP_STORAGE_URL = f"file://{tmp_path}/backups"
+
+
+@pytest.fixture
+def cast() -> Cast:
+    return make_cast()
+
+
+@pytest.fixture
+def scene(cast: Cast) -> Scene:
+    return marked.make_scene(cast)
+
+
+def by(cast: Cast) -> Access:
+    return Access(cast.alice, None, cast.business, frozenset(ALL_PERMISSIONS))
+
+
+def erase(cast: Cast, address: str = PHONE) -> PrivacyRequest:
+    """Open, start and do an erasure here."""
+    now = timezone.now()
+    with tenancy.scope(cast.business):
+        request = requests.open_(
+            kind=PrivacyRequest.Kind.ERASURE,
+            person=requests.identify(address=address),
+            by=by(cast),
+            now=now,
+            note=f"asked by {MARK}",
+        )
+        requests.start(request, by=by(cast), now=now)
+        run(request)
+        request.refresh_from_db()
+    return request
+
+
+def run(request: PrivacyRequest, *, until: datetime | None = None) -> None:
+    with tenancy.scope(request.business_id):
+        requests.perform(
+            request.pk, clock=timezone.now, until=until or timezone.now() + timedelta(minutes=1)
+        )
+
+
+def test_nothing_of_the_person_is_left_anywhere(
+    cast: Cast,
+    scene: Scene,
+    redis_server: redis.Redis,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    assert len(marked.find_in_tables()) > 8
+    assert marked.find_in_storage()
+
+    request = erase(cast)
+
+    assert request.status == "done", request.error
+    assert marked.find_in_tables() == {}
+    assert marked.find_in_storage() == []
+    assert marked.find_in_redis(redis_server) == []
+    assert marked.in_text(caplog.text) == []
+    assert marked.in_text("".join(capfd.readouterr())) == []
+    assert django_settings.MEDIA_STORAGE_URL
+
+
+def test_what_others_have_stays(cast: Cast, scene: Scene) -> None:
+    erase(cast)
+
+    assert [one.content for one in marked.others(scene.business)] == [
+        {"body": "Hello from somebody else"}
+    ]
+    bodies = [bytes(one.body) for one in RawEvent.objects.all()]
+    assert len(bodies) == 1
+    assert b"Hello from somebody else" in bodies[0]
+    with tenancy.scope(scene.business):
+        assert Contact.objects.filter(phone=f"+{OTHER}").exists()
+
+
+def test_the_certificate_lists_every_store_and_is_signed(cast: Cast, scene: Scene) -> None:
+    request = erase(cast)
+
+    assert request.certificate is not None
+    facts = request.certificate["facts"]
+    assert [one["name"] for one in facts["stores"]] == [one.name for one in registry.holders()]
+    removed = {one["name"]: sum(one["removed"].values()) for one in facts["stores"]}
+    assert {name for name, count in removed.items() if count} >= {
+        "messages", "files", "imports", "contact", "webhooks", "consent", "answers",
+    }  # fmt: skip
+    assert certificate.is_valid(request.certificate)
+    facts["person"] = "+34•••••0000"
+    assert not certificate.is_valid(request.certificate)
+
+
+def test_an_erasure_stopped_after_any_step_goes_on(cast: Cast, scene: Scene) -> None:
+    now = timezone.now()
+    with tenancy.scope(cast.business):
+        request = requests.open_(
+            kind=PrivacyRequest.Kind.ERASURE,
+            person=requests.identify(address=PHONE),
+            by=by(cast),
+            now=now,
+        )
+        request = requests.start(request, by=by(cast), now=now)
+    turns = 0
+    while request.status == "running" and turns < 200:
+        run(request, until=now)
+        request.refresh_from_db()
+        turns += 1
+
+    assert turns > 5
+    assert request.status == "done", request.error
+    assert marked.find_in_tables() == {}
+
+
+def test_whoever_was_erased_stays_opted_out_when_an_old_file_brings_them_back(
+    cast: Cast, scene: Scene
+) -> None:
+    now = timezone.now()
+    erase(cast)
+
+    with tenancy.scope(cast.business):
+        people.find_or_create(phone=PHONE, now=now)
+        assert consent.check(addresses=[PHONE], scope=Scope.MARKETING) == consent.Refused(
+            "opted_out"
+        )
+        consent.record_many(
+            [
+                consent.ConsentRow([PHONE], [Scope.MARKETING], ConsentStatus.OPTED_IN),
+                consent.ConsentRow(
+                    [PHONE], [Scope.MARKETING], ConsentStatus.OPTED_IN, now - timedelta(days=1)
+                ),
+            ],
+            source=ConsentEvent.Source.IMPORT,
+            now=timezone.now(),
+        )
+        assert consent.check(addresses=[PHONE], scope=Scope.MARKETING) == consent.Refused(
+            "opted_out"
+        )
+
+
+def test_a_consent_given_after_the_erasure_counts(cast: Cast, scene: Scene) -> None:
+    erase(cast)
+
+    later = timezone.now() + timedelta(minutes=1)
+    with tenancy.scope(cast.business):
+        consent.record(
+            addresses=[PHONE],
+            scopes=[Scope.MARKETING],
+            status=ConsentStatus.OPTED_IN,
+            source=ConsentEvent.Source.API,
+            occurred_at=later,
+            now=later,
+        )
+        assert consent.check(addresses=[PHONE], scope=Scope.MARKETING) == consent.Allowed()
+        assert suppression.bring_back([PHONE]) == 1
+        assert consent.check(addresses=[PHONE], scope=Scope.MARKETING) == consent.Allowed()
+
+
+def test_the_same_person_at_another_business_is_not_touched(cast: Cast, scene: Scene) -> None:
+    with tenancy.scope(cast.other_business):
+        people.find_or_create(phone=PHONE, name="theirs", now=timezone.now())
+
+    erase(cast)
+
+    with tenancy.scope(cast.other_business):
+        assert Contact.objects.get(phone=PHONE).name == "theirs"
+        assert not SuppressedPerson.objects.exists()
+        assert not Consent.objects.exists()
+
+
+def test_what_waits_for_the_person_is_cancelled(cast: Cast, scene: Scene) -> None:
+    with tenancy.scope(scene.business):
+        assert Message.objects.filter(contact=scene.contact).exists()
+
+    erase(cast)
+
+    with tenancy.scope(scene.business):
+        assert not Message.objects.filter(contact=scene.contact.pk).exists()
+        record = ErasureRecord.objects.get()
+        assert record.contact_ids == [scene.contact.pk]
+        assert all(MARK not in one and PHONE not in one for one in record.digests)
+
+
+def test_a_file_that_waits_to_be_imported_is_stopped(cast: Cast, scene: Scene) -> None:
+    from tests.factories.contacts import uploaded
+
+    waiting = uploaded(cast.business, f"phone,name\n622 990 011,{MARK}\n".encode())
+
+    erase(cast)
+
+    with tenancy.scope(cast.business):
+        waiting = ContactImport.objects.get(pk=waiting.pk)
+    assert (waiting.status, waiting.file) == ("failed", "")
+    assert "erased" in waiting.error
