@@ -101,6 +101,10 @@ def _strip_once(words: list[str], phrases: list[list[str]]) -> list[str]:
     """Return the words less one phrase at an end; empty when there is none to strip."""
     for phrase in phrases:
         size = len(phrase)
+        if size == 1 and len(words) == 1 and _is_unspaced(phrase[0]):
+            rest = words[0].removeprefix(phrase[0]).removesuffix(phrase[0])
+            if rest and rest != words[0]:
+                return [rest]
         if len(words) <= size:
             continue
         if words[:size] == phrase:
@@ -108,3 +112,8 @@ def _strip_once(words: list[str], phrases: list[list[str]]) -> list[str]:
         if words[-size:] == phrase:
             return words[:-size]
     return []
+
+
+def _is_unspaced(phrase: str) -> bool:
+    """Say whether it is Chinese or Japanese, where words follow each other without a space."""
+    return all("\u3041" <= char <= "\u30ff" or "\u4e00" <= char <= "\u9fff" for char in phrase)
