@@ -290,7 +290,7 @@ def _words(reason: str) -> str:
 _ADVICE: Final[dict[str, str]] = {
     "consent_missing": "Record their consent, or leave them out of the audience.",
     "opted_out": "Nothing to do: they asked not to be written to.",
-    "blocked": "Nothing to do: the contact is blocked here.",
+    "blocked": "Nothing to do: they are left alone for a time; the block ends by itself.",
     "outside_service_window": "Send an approved template instead.",
     "template_not_approved": "Wait for Meta's approval, or choose another template.",
     "template_paused": "Choose another template; Meta pauses those that people report.",
@@ -298,4 +298,5 @@ _ADVICE: Final[dict[str, str]] = {
     "limit_reached": "Send the rest later, or raise the limit if Meta's is higher.",
     "invalid_recipient": "Correct the number of the contact.",
     "quiet_hours": "Send at another hour.",
+    "frequency_cap": "Send later, or raise the limit in the contact policy.",
 }

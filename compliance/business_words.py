@@ -22,11 +22,12 @@ def put(
     *, word: str, effect: str, language: str = "", by: Access | None, row: OptOutWord | None = None
 ) -> OptOutWord:
     """Add a word, or change `row`. Raises `InvalidInput` or `WordTaken`."""
-    if not wording.normalise(word):
+    said = wording.normalise(word)
+    if not said:
         raise InvalidInput("A word has at least one letter or digit.", attr="word")
-    taken = OptOutWord.objects.filter(word=word)
-    if taken.exclude(pk=row.pk if row else None).exists():
-        raise WordTaken("This word is on the list.", attr="word")
+    others = OptOutWord.objects.exclude(pk=row.pk if row else None)
+    if said in {wording.normalise(other) for other in others.values_list("word", flat=True)}:
+        raise WordTaken("This word is on the list, perhaps in another spelling.", attr="word")
     row = row or OptOutWord(business_id=current_id())
     row.word, row.effect, row.language = word, effect, language
     row.save()

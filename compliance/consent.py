@@ -22,12 +22,14 @@ from compliance import ledger
 from compliance.models import Consent, ConsentEvent, ConsentStatus, Scope
 from compliance.privacy import suppression
 from compliance.signals import ConsentWithdrawn, consent_withdrawn
+from config.lib import context
 from config.lib.errors import InvalidInput
 
 OPTED_OUT: Final = "opted_out"
+BLOCKED: Final = "blocked"
 CONSENT_MISSING: Final = "consent_missing"
 
-RefusalCode = Literal["opted_out", "consent_missing"]
+RefusalCode = Literal["opted_out", "blocked", "consent_missing"]
 
 # Meta's clock and ours may differ by this much; later instants count as now, so that nothing
 # dated in the future outranks an opt-out still to come.
@@ -55,13 +57,14 @@ class Standing:
     """Where a person stands in one scope, over all their addresses.
 
     `status` is None when nothing was ever recorded; `refusal` says why a message in this scope
-    would be refused now, None when it would not.
+    would be refused now, None when it would not. `blocked_until` is set while a block works.
     """
 
     scope: Scope
     status: ConsentStatus | None
     changed_at: datetime | None
     refusal: RefusalCode | None
+    blocked_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +96,8 @@ class Recorded:
 class RefusalSql:
     """The rule as SQL: put `joins` after FROM, `code` among the columns or in a WHERE.
 
-    `code` is NULL, 'opted_out' or 'consent_missing'. The joins go by unique key and never
-    multiply rows.
+    `code` is NULL, 'opted_out', 'blocked' or 'consent_missing'. The joins go by unique key and
+    never multiply rows.
     """
 
     joins: str
@@ -119,6 +122,8 @@ def record(
     source: str,
     occurred_at: datetime,
     now: datetime,
+    until: datetime | None = None,
+    is_dated: bool = True,
     reason: str = "",
     wording: str = "",
     language: str = "",
@@ -130,6 +135,7 @@ def record(
 
     An event older than the state is kept and changes nothing. The same fact told twice is
     written once. Returns the new events. Holds the addresses' lock until the transaction ends.
+    `until` is for blocks alone; see `blocks`.
     """
     events = [
         ledger.event(
@@ -138,11 +144,13 @@ def record(
             status=status,
             source=source,
             occurred_at=_credible(occurred_at, now),
+            until=until,
+            is_dated=is_dated,
             reason=reason,
             wording=wording,
             language=language,
             evidence=dict(evidence or {}),
-            ip_address=ip_address,
+            ip_address=ip_address or context.address() or None,
             actor=actor,
         )
         for address in _distinct(addresses)
@@ -183,6 +191,7 @@ def record_many(
             wording=row.wording,
             language=row.language,
             evidence=dict(row.evidence),
+            ip_address=context.address() or None,
             actor=actor,
         )
         for row in rows
@@ -203,15 +212,20 @@ def record_many(
 
 
 def check(
-    *, addresses: Sequence[str], scope: Scope, last_inbound_at: datetime | None = None
+    *,
+    addresses: Sequence[str],
+    scope: Scope,
+    last_inbound_at: datetime | None = None,
+    now: datetime | None = None,
 ) -> Decision:
     """Decide whether the business in scope may write to this person in this scope.
 
     `addresses` are all keys of the person: an opt-out at one of them covers all. A free-form
     message (scope service) needs no consent, and an opt-out ends for it when the person writes
-    again (`last_inbound_at`). The service window is not looked at here.
+    again (`last_inbound_at`). The service window is not looked at here. Blocks are judged at `now`,
+    else by the database's clock.
     """
-    refusal = _refusals(_distinct(addresses), [scope], last_inbound_at)[scope]
+    refusal = _refusals(_distinct(addresses), [scope], last_inbound_at, now)[scope]
     return Refused(refusal) if refusal else Allowed()
 
 
@@ -220,17 +234,24 @@ def state(
     *,
     scopes: Sequence[Scope] = tuple(Scope),
     last_inbound_at: datetime | None = None,
+    now: datetime | None = None,
 ) -> dict[Scope, Standing]:
     """Return where a person stands in each scope, and why a message would be refused."""
     keys = _distinct(addresses)
-    refusals = _refusals(keys, scopes, last_inbound_at)
-    deciding = _deciding(keys, scopes)
+    refusals = _refusals(keys, scopes, last_inbound_at, now)
+    rows = list(Consent.objects.filter(address__in=keys, scope__in=scopes))
+    deciding = {scope: _standing_of(row) for scope, row in _deciding(rows).items()}
+    ends: dict[str, datetime] = {}
+    for row in rows:
+        if row.blocked_until and refusals[row.scope] == BLOCKED:
+            ends[row.scope] = max(row.blocked_until, ends.get(row.scope, row.blocked_until))
     return {
         scope: Standing(
             scope=scope,
-            status=ConsentStatus(deciding[scope].status) if scope in deciding else None,
-            changed_at=deciding[scope].changed_at if scope in deciding else None,
+            status=deciding[scope][0] if scope in deciding else None,
+            changed_at=deciding[scope][1] if scope in deciding else None,
             refusal=refusals[scope],
+            blocked_until=ends.get(scope),
         )
         for scope in scopes
     }
@@ -242,6 +263,7 @@ def refusal_sql(
     addresses: Sequence[str],
     scope: str,
     last_inbound_at: str = "NULL::timestamptz",
+    now: str = "now()",
     alias: str = "consent",
 ) -> RefusalSql:
     """Build the rule for a query over many people.
@@ -260,7 +282,8 @@ def refusal_sql(
 
     In any scope an opt-out at any address refuses. A template (marketing, utility,
     authentication) also needs an opt-in at one address. In scope service no opt-in is needed,
-    and an opt-out older than the person's last message does not count.
+    and an opt-out older than the person's last message does not count; nor does such a block. A
+    block ends by itself or with a later opt-in.
     """
     aliases = [f"{alias}_{number}" for number in range(len(addresses))]
     joins = " ".join(
@@ -268,15 +291,24 @@ def refusal_sql(
         f"AND {name}.address = {address} AND {name}.scope = {scope}"
         for name, address in zip(aliases, addresses, strict=True)
     )
+    is_sold = f"{scope} <> '{Scope.SERVICE.value}'"
     stopped = " OR ".join(
-        f"({name}.status = '{ConsentStatus.OPTED_OUT.value}' AND ({scope} <> "
-        f"'{Scope.SERVICE.value}' OR COALESCE({last_inbound_at} <= {name}.changed_at, true)))"
+        f"({name}.status = '{ConsentStatus.OPTED_OUT.value}' AND ({is_sold} "
+        f"OR COALESCE({last_inbound_at} <= {name}.changed_at, true)))"
+        for name in aliases
+    )
+    blocked = " OR ".join(
+        f"({name}.blocked_until > {now} AND ({is_sold} "
+        f"OR COALESCE({last_inbound_at} <= {name}.blocked_at, true)) "
+        f"AND ({name}.status = '{ConsentStatus.OPTED_IN.value}' AND {name}.is_dated "
+        f"AND {name}.changed_at > {name}.blocked_at) IS NOT TRUE)"
         for name in aliases
     )
     agreed = " OR ".join(f"{name}.status = '{ConsentStatus.OPTED_IN.value}'" for name in aliases)
     code = (
         f"CASE WHEN {stopped or 'false'} THEN '{OPTED_OUT}' "
-        f"WHEN {scope} <> '{Scope.SERVICE.value}' AND ({agreed or 'false'}) IS NOT TRUE "
+        f"WHEN {blocked or 'false'} THEN '{BLOCKED}' "
+        f"WHEN {is_sold} AND ({agreed or 'false'}) IS NOT TRUE "
         f"THEN '{CONSENT_MISSING}' END"
     )
     return RefusalSql(joins=joins, code=code)
@@ -300,7 +332,7 @@ def lock(addresses: Sequence[str]) -> None:
 
 
 def _announce_withdrawn(events: Sequence[ConsentEvent]) -> None:
-    stopped = {event.address for event in events if event.status == ConsentStatus.OPTED_OUT}
+    stopped = {event.address for event in events if event.status != ConsentStatus.OPTED_IN}
     if stopped:
         fact = ConsentWithdrawn(tenancy.current_id(), tuple(sorted(stopped)))
         consent_withdrawn.send(sender=ConsentWithdrawn, fact=fact)
@@ -317,7 +349,10 @@ def _distinct(addresses: Sequence[str]) -> list[str]:
 
 
 def _refusals(
-    keys: Sequence[str], scopes: Sequence[Scope], last_inbound_at: datetime | None
+    keys: Sequence[str],
+    scopes: Sequence[Scope],
+    last_inbound_at: datetime | None,
+    now: datetime | None,
 ) -> dict[str, RefusalCode | None]:
     """Run the rule for one person in several scopes."""
     names = [f"address_{number}" for number in range(len(keys))]
@@ -326,15 +361,16 @@ def _refusals(
         addresses=[f"person.{name}" for name in names],
         scope="scopes.scope",
         last_inbound_at="person.last_inbound_at",
+        now="person.now",
     )
-    columns = ", ".join(["business_id", "last_inbound_at", *names])
+    columns = ", ".join(["business_id", "last_inbound_at", "now", *names])
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT scopes.scope, {rule.code} "  # noqa: S608  # column names of ours
-            f"FROM (VALUES (%s::uuid, %s::timestamptz{', %s::text' * len(keys)})) "
-            f"AS person({columns}) "
+            "FROM (VALUES (%s::uuid, %s::timestamptz, COALESCE(%s::timestamptz, now())"
+            f"{', %s::text' * len(keys)})) AS person({columns}) "
             f"CROSS JOIN unnest(%s::text[]) AS scopes(scope) {rule.joins}",
-            [tenancy.current_id(), last_inbound_at, *keys, [scope.value for scope in scopes]],
+            [tenancy.current_id(), last_inbound_at, now, *keys, [scope.value for scope in scopes]],
         )
         return dict(cursor.fetchall())
 
@@ -349,8 +385,12 @@ def _opted_out_among(events: Sequence[ConsentEvent]) -> frozenset[str]:
     return frozenset(address for address, scope in refused if (address, scope) in asked)
 
 
-def _deciding(keys: Sequence[str], scopes: Sequence[Scope]) -> dict[str, Consent]:
+def _standing_of(row: Consent) -> tuple[ConsentStatus, datetime]:
+    return ConsentStatus(row.status or ""), row.changed_at
+
+
+def _deciding(rows: Iterable[Consent]) -> dict[str, Consent]:
     """Return per scope the row that decides: an opt-out before an opt-in, then the newest."""
-    rows = Consent.objects.filter(address__in=keys, scope__in=scopes)
-    ranked = sorted(rows, key=lambda row: (row.status == ConsentStatus.OPTED_OUT, row.changed_at))
+    told = [row for row in rows if row.status is not None]
+    ranked = sorted(told, key=lambda row: (row.status == ConsentStatus.OPTED_OUT, row.changed_at))
     return {row.scope: row for row in ranked}

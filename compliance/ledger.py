@@ -1,8 +1,9 @@
 """The consent ledger and the state it adds up to; `consent` is the way in.
 
 The state of an address in one scope is the highest event of its ledger: dated before undated, then
-by when it happened, and an opt-out wins a tie. One conditional upsert compares exactly this, so the
-state equals a replay whatever the order of arrival and whoever else writes at the same time.
+by when it happened, and an opt-out wins a tie. A block stands beside that state: the newest
+counts, until it ends or a later opt-in lifts it. One conditional upsert compares exactly this, so
+the state equals a replay whatever the order of arrival and whoever else writes at the same time.
 """
 
 from __future__ import annotations
@@ -19,32 +20,35 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from accounts import tenancy
-from compliance.models import Consent, ConsentEvent
+from compliance.models import Consent, ConsentEvent, ConsentStatus
 from config.lib import ids
 
 CONSENT: Final = Consent._meta.db_table
 _EVENT: Final = ConsentEvent._meta.db_table
 
-# Rank, lowest to highest: undated, earlier, opt-in before opt-out, smaller id. The last says
-# nothing about consent, it only makes the order total.
-_WRITE: Final = f"""
+_ADD: Final = f"""
 WITH told AS (
     SELECT * FROM unnest(
         %(id)s::uuid[], %(address)s::text[], %(scope)s::text[], %(status)s::text[],
         %(source)s::text[], %(reason)s::text[], %(wording)s::text[], %(language)s::text[],
         %(evidence)s::text[], %(ip_address)s::inet[], %(occurred_at)s::timestamptz[],
-        %(is_dated)s::boolean[]
+        %(until)s::timestamptz[], %(is_dated)s::boolean[]
     ) AS t(id, address, scope, status, source, reason, wording, language, evidence, ip_address,
-           occurred_at, is_dated)
+           occurred_at, until, is_dated)
 ), added AS (
     INSERT INTO {_EVENT} (id, business_id, address, scope, status, source, reason, wording,
-                          language, evidence, ip_address, actor_id, occurred_at, is_dated)
+                          language, evidence, ip_address, actor_id, occurred_at, until, is_dated)
     SELECT id, %(business)s, address, scope, status, source, reason, wording, language,
-           evidence::jsonb, ip_address, %(actor)s, occurred_at, is_dated
+           evidence::jsonb, ip_address, %(actor)s, occurred_at, until, is_dated
     FROM told
     ON CONFLICT (id) DO NOTHING
-    RETURNING id, address, scope, status, occurred_at, is_dated
-), newest AS (
+    RETURNING id, address, scope, status, occurred_at, until, is_dated
+)"""  # noqa: S608  # table names of ours
+
+# Rank, lowest to highest: undated, earlier, opt-in before opt-out, smaller id. The last says
+# nothing about consent, it only makes the order total.
+_MOVE: Final = f"""
+, newest AS (
     SELECT DISTINCT ON (address, scope) *
     FROM added
     ORDER BY address, scope, is_dated DESC, occurred_at DESC, status = 'opted_out' DESC, id DESC
@@ -56,13 +60,38 @@ WITH told AS (
     ON CONFLICT (business_id, address, scope) DO UPDATE
     SET status = excluded.status, changed_at = excluded.changed_at,
         is_dated = excluded.is_dated, event_id = excluded.event_id
-    WHERE (excluded.is_dated, excluded.changed_at, excluded.status = 'opted_out',
+    WHERE held.status IS NULL
+       OR (excluded.is_dated, excluded.changed_at, excluded.status = 'opted_out',
            excluded.event_id)
         > (held.is_dated, held.changed_at, held.status = 'opted_out', held.event_id)
     RETURNING 1
-)
-SELECT (SELECT count(*) FROM moved), ARRAY(SELECT id FROM added)
-"""  # noqa: S608  # table names of ours
+)"""  # noqa: S608  # table names of ours
+
+# Blocks rank by when they were set, then by their end. Where nothing else is known of an address,
+# the row is of the block; what is known is left as it is.
+_BLOCK: Final = f"""
+, newest AS (
+    SELECT DISTINCT ON (address, scope) *
+    FROM added
+    ORDER BY address, scope, occurred_at DESC, until DESC, id DESC
+), moved AS (
+    INSERT INTO {CONSENT} AS held (business_id, address, scope, status, changed_at, event_id,
+                                    blocked_at, blocked_until)
+    SELECT %(business)s, address, scope, NULL, occurred_at, id, occurred_at, until FROM newest
+    ORDER BY address, scope
+    ON CONFLICT (business_id, address, scope) DO UPDATE
+    SET blocked_at = excluded.blocked_at, blocked_until = excluded.blocked_until,
+        changed_at = CASE WHEN held.status IS NULL THEN excluded.changed_at
+                          ELSE held.changed_at END,
+        event_id = CASE WHEN held.status IS NULL THEN excluded.event_id ELSE held.event_id END
+    WHERE held.blocked_at IS NULL
+       OR (excluded.blocked_at, excluded.blocked_until) > (held.blocked_at, held.blocked_until)
+    RETURNING 1
+)"""  # noqa: S608  # table names of ours
+
+_COUNT: Final = " SELECT (SELECT count(*) FROM moved), ARRAY(SELECT id FROM added)"
+_WRITE: Final = _ADD + _MOVE + _COUNT
+_WRITE_BLOCKS: Final = _ADD + _BLOCK + _COUNT
 
 _ARRAYS: Final = (
     "id",
@@ -75,6 +104,7 @@ _ARRAYS: Final = (
     "language",
     "ip_address",
     "occurred_at",
+    "until",
     "is_dated",
 )
 
@@ -93,6 +123,7 @@ COLUMNS: Final = (
     "actor_id",
     "is_dated",
     "occurred_at",
+    "until",
     "recorded_at",
 )
 PAGE: Final = 2000
@@ -111,7 +142,9 @@ class Written:
 def event(**values: Any) -> ConsentEvent:
     """Build an event whose id is made of its facts, so that telling it twice writes it once."""
     made = ConsentEvent(business_id=tenancy.current_id(), **values)
-    told = (made.evidence, made.reason, made.wording, made.is_dated)
+    told: tuple[Any, ...] = (made.evidence, made.reason, made.wording, made.is_dated)
+    if made.until:
+        told = (*told, made.until.isoformat())
     made.id = ids.derived_id(
         made.occurred_at,
         str(made.business_id),
@@ -128,8 +161,8 @@ def event(**values: Any) -> ConsentEvent:
 def write(events: Sequence[ConsentEvent]) -> Written:
     """Add the events to the ledger and move the states they outrank, in one statement.
 
-    All events are of the business in scope and of one actor. Locks states in the order of their
-    addresses.
+    All events are of the business in scope and of one actor, all blocks or none. Locks states in
+    the order of their addresses.
     """
     if not events:
         return Written(frozenset(), 0)
@@ -139,7 +172,8 @@ def write(events: Sequence[ConsentEvent]) -> Written:
     columns["evidence"] = [orjson.dumps(event.evidence, default=str).decode() for event in events]
     columns |= {"business": events[0].business_id, "actor": events[0].actor_id}
     with connection.cursor() as cursor:
-        cursor.execute(_WRITE, columns)
+        is_block = events[0].status == ConsentStatus.BLOCKED
+        cursor.execute(_WRITE_BLOCKS if is_block else _WRITE, columns)
         changed, event_ids = cursor.fetchone()
     return Written(frozenset(event_ids), changed)
 

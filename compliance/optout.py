@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final, Literal
 
 from django.db import transaction
 
-from compliance import consent, wording, words
+from compliance import consent, policy, wording, words
 from compliance.models import ConsentEvent, ConsentStatus, OptOutWord, Scope
 
 Effect = Literal["stop", "start"]
@@ -23,6 +23,9 @@ Effect = Literal["stop", "start"]
 STOP: Final = "stop"
 START: Final = "start"
 _EVERYTHING: Final = tuple(Scope)
+# Two programs that answer each other change their minds for ever; a person does not.
+_MOST_ANSWERS: Final = 4
+_ANSWERS_WITHIN: Final = timedelta(days=1)
 _OFFERS: Final = (Scope.MARKETING,)
 
 
@@ -72,8 +75,9 @@ def apply(
     A stop ends every scope; a button such as "Stop promotions" ends marketing only. A start
     restores what was opted out and does nothing else: who never left has not asked for offers.
     `language` is the person's, used when the word belongs to several. A repeated stop is recorded
-    but not answered, so that two machines cannot talk to each other for ever. `business_words`
-    are read from the database unless a batch read them once.
+    but not answered, and nobody gets more than four answers in a day, so that two machines cannot
+    talk to each other for ever. A business may leave out the answers. `business_words` are read
+    from the database unless a batch read them once.
     """
     if not addresses or len(text) > wording.LONGEST:
         return None
@@ -95,9 +99,22 @@ def apply(
             language=language,
             evidence=evidence,
         )
-        if _opted_out(addresses) == before:
+        if _opted_out(addresses) == before or not _may_answer(addresses, now):
             return None
     return _reply(meaning, language)
+
+
+def _may_answer(addresses: Sequence[str], now: datetime) -> bool:
+    """Say whether the business answers at all, and this person was not answered often lately."""
+    if not policy.current().confirms:
+        return False
+    heard = ConsentEvent.objects.filter(
+        address__in=addresses,
+        source=ConsentEvent.Source.MESSAGE,
+        recorded_at__gt=now - _ANSWERS_WITHIN,
+    )
+    times = heard.values_list("occurred_at", flat=True).distinct()
+    return len(times[: _MOST_ANSWERS + 1]) <= _MOST_ANSWERS
 
 
 def stop_marketing(

@@ -40,6 +40,7 @@ GROUPS: Final[tuple[tuple[str, tuple[Page, ...]], ...]] = (
             Page("Consent", "compliance.consent", "verified_user"),
             Page("Consent ledger", "compliance.consentevent", "history"),
             Page("Opt-out words", "compliance.optoutword", "front_hand"),
+            Page("Contact policy", "compliance.contactpolicy", "bedtime"),
         ),
     ),
     (

@@ -10,11 +10,14 @@ class MessagingConfig(AppConfig):
     verbose_name = "Messaging"
 
     def ready(self) -> None:
+        from compliance import persons
         from messaging import (
             grantable,
             privacy,
             receivers,  # noqa: F401  # connects the receivers
         )
+        from messaging.contacts import people
 
         grantable.register()
         privacy.register()
+        persons.register(people.keys_of_many)

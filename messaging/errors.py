@@ -30,7 +30,7 @@ class Refusal(StrEnum):
 SENTENCES: Final = {
     Refusal.CONSENT_MISSING: "This person has not agreed to messages of this kind.",
     Refusal.OPTED_OUT: "This person has opted out of messages of this kind.",
-    Refusal.BLOCKED: "This person is blocked.",
+    Refusal.BLOCKED: "This person is blocked for a time.",
     Refusal.OUTSIDE_SERVICE_WINDOW: "More than 24 hours have passed since this person wrote: "
     "send an approved template instead.",
     Refusal.TEMPLATE_NOT_APPROVED: "Meta has not approved this template in this language.",

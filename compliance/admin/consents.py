@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.enums import ActionVariant
 
-from compliance import audit, consent, ledger
+from compliance import audit, consent, evidence, ledger, persons
 from compliance.models import Consent, ConsentEvent, ConsentStatus, Scope
 from config.lib.addresses import Address, InvalidAddress, mask
 from config.lib.admin import Call, EmptyState, OperatorForm, ReadOnlyAdmin, Step, verb
@@ -22,7 +22,7 @@ from config.lib.admin.lists import PeriodFilter
 from config.lib.admin.rendering import ago, badge, json_block
 
 _VIEW, _MANAGE = "consent.view", "consent.manage"
-_TONES = {"opted_in": "success", "opted_out": "danger"}
+_TONES = {"opted_in": "success", "opted_out": "danger", "blocked": "warning"}
 _SCOPES = [("all", "Everything"), *Scope.choices]
 
 
@@ -97,6 +97,8 @@ class _OfAddress:
     @admin.display(description="status")
     def state(self, row: Any) -> SafeString:
         """Show whether the person agreed."""
+        if row.status is None:
+            return badge("Nothing said")
         return badge(row.get_status_display(), _TONES[row.status])
 
 
@@ -159,7 +161,7 @@ class ConsentAdmin(_OfAddress, ReadOnlyAdmin[Consent]):
     @transaction.atomic
     def _record(self, call: Call, status: ConsentStatus) -> None:
         consent.record(
-            addresses=[call.data["address"]],
+            addresses=persons.keys_of(call.data["address"]),
             scopes=consent.expand(call.data["scope"]),
             status=status,
             source=ConsentEvent.Source.ADMIN,
@@ -178,13 +180,13 @@ class ConsentAdmin(_OfAddress, ReadOnlyAdmin[Consent]):
         )
 
     def _show(self, call: Call, done: str = "") -> TemplateResponse:
-        keys = [call.data["address"]]
+        keys = persons.keys_of(call.data["address"])
         context = {
             **self.admin_site.each_context(call.request),
             "opts": self.opts,
             "title": mask(keys[0]),
             "done": done,
-            "standing": consent.state(keys).values(),
+            "standing": consent.state(keys, now=call.now).values(),
             "ledger": ledger.list_events(keys).select_related("actor")[:100],
             "now": call.now,
             "may_manage": "consent.manage" in call.by.permissions,
@@ -214,6 +216,8 @@ class ConsentEventAdmin(_OfAddress, ReadOnlyAdmin[ConsentEvent]):
         "reason",
         "wording",
         "language",
+        "until",
+        "kind",
         "proof",
         "ip_address",
         "actor",
@@ -225,6 +229,30 @@ class ConsentEventAdmin(_OfAddress, ReadOnlyAdmin[ConsentEvent]):
         "Every consent and opt-out is written here and never changed.",
         icon="history",
     )
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Call the rows what people call them."""
+        return super().changelist_view(
+            request, {"title": "Consent ledger", **(extra_context or {})}
+        )
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Call the page what people call it."""
+        title = {"title": "Line of the consent ledger"}
+        return super().changeform_view(
+            request, object_id, form_url, {**title, **(extra_context or {})}
+        )
+
+    @admin.display(description="kind of proof")
+    def kind(self, row: ConsentEvent) -> str:
+        """Say what kind of evidence it is."""
+        return evidence.label(row.evidence)
 
     @admin.display(description="proof")
     def proof(self, row: ConsentEvent) -> SafeString:

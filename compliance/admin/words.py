@@ -38,6 +38,23 @@ class OptOutWordAdmin(TenantAdmin[OptOutWord]):
         steps=(Step("Add a word", "admin:compliance_optoutword_add", _MANAGE),),
     )
 
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Call the rows what people call them."""
+        return super().changelist_view(request, {"title": "Opt-out words", **(extra_context or {})})
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Call the page what people call it."""
+        title = {"title": "Opt-out word" if object_id else "New opt-out word"}
+        return super().changeform_view(
+            request, object_id, form_url, {**title, **(extra_context or {})}
+        )
+
     def save_model(self, request: HttpRequest, obj: OptOutWord, form: Any, change: bool) -> None:
         """Add or change the word."""
         given = form.cleaned_data

@@ -8,6 +8,7 @@ import orjson
 from django.utils import timezone
 from rest_framework import serializers
 
+from compliance import blocks, evidence
 from compliance.consent import CLOCK_SKEW, EARLIEST
 from compliance.models import Consent, ConsentEvent, ConsentStatus, Scope
 from config.lib.addresses import Address as ParsedAddress
@@ -27,7 +28,11 @@ class ConsentInput(serializers.Serializer[Any]):
     status = serializers.ChoiceField([ConsentStatus.OPTED_IN.value])
     scope = serializers.ChoiceField(SCOPES)
     source = serializers.CharField(max_length=200)  # type: ignore[assignment]  # Field.source
-    proof = serializers.DictField(default=dict)
+    proof = serializers.DictField(
+        default=dict,
+        help_text="How it can be shown. With `kind` (form, message, file_row, operator, call, "
+        "document) the fields of that kind are asked for; without, anything up to 4 KB is kept.",
+    )
     wording = serializers.CharField(max_length=4000, default="", allow_blank=True)
     language = serializers.CharField(max_length=12, default="", allow_blank=True)
     occurred_at = Instant(required=False)
@@ -36,7 +41,7 @@ class ConsentInput(serializers.Serializer[Any]):
         """Refuse more than 4 KB."""
         if len(orjson.dumps(proof, default=str)) > LARGEST_PROOF_BYTES:
             raise serializers.ValidationError("The proof is larger than 4 KB.", code="max_length")
-        return proof
+        return evidence.check(proof)
 
     def validate_occurred_at(self, occurred_at: Any) -> Any:
         """Refuse a time that has not come yet, or was before computers."""
@@ -46,11 +51,18 @@ class ConsentInput(serializers.Serializer[Any]):
 
 
 class OptOutInput(serializers.Serializer[Any]):
-    """An opt-out an operator or another system learnt of."""
+    """An opt-out an operator or another system learnt of.
+
+    With `block_days` (null: as many as the business decided) the person is left alone for a time
+    instead, and what they agreed to or refused stays as it is.
+    """
 
     phone_number = Address()
     scope = serializers.ChoiceField(SCOPES)
     reason = serializers.CharField(max_length=200)
+    block_days = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=blocks.LONGEST_DAYS
+    )
 
 
 class UnsubscribeInput(serializers.Serializer[Any]):
@@ -68,6 +80,7 @@ class EventOutput(serializers.ModelSerializer[ConsentEvent]):
     actor = serializers.IntegerField(source="actor_id", read_only=True, allow_null=True)
     proof = serializers.DictField(source="evidence", read_only=True)
     occurred_at = Instant(read_only=True)
+    until = Instant(read_only=True, allow_null=True)
     recorded_at = Instant(read_only=True)
 
     class Meta:
@@ -85,6 +98,7 @@ class EventOutput(serializers.ModelSerializer[ConsentEvent]):
             "actor",
             "is_dated",
             "occurred_at",
+            "until",
             "recorded_at",
         )
         read_only_fields = fields
@@ -94,11 +108,13 @@ class StateOutput(serializers.ModelSerializer[Consent]):
     """Where an address stands in one scope."""
 
     phone_number = serializers.CharField(source="address", read_only=True)
+    status = serializers.ChoiceField(ConsentStatus.choices, read_only=True, allow_null=True)
     changed_at = Instant(read_only=True)
+    blocked_until = Instant(read_only=True, allow_null=True)
 
     class Meta:
         model = Consent
-        fields = ("phone_number", "scope", "status", "changed_at")
+        fields = ("phone_number", "scope", "status", "changed_at", "blocked_until")
         read_only_fields = fields
 
 
@@ -110,6 +126,7 @@ class StandingOutput(serializers.Serializer[Any]):
     changed_at = Instant(read_only=True, allow_null=True)
     messageable = serializers.SerializerMethodField()
     refusal = serializers.CharField(read_only=True, allow_null=True)
+    blocked_until = Instant(read_only=True, allow_null=True)
 
     def get_messageable(self, standing: Any) -> bool:
         """Say whether consent allows a message now."""
@@ -117,9 +134,10 @@ class StandingOutput(serializers.Serializer[Any]):
 
 
 class PersonOutput(serializers.Serializer[Any]):
-    """A person's state per scope and the full ledger, newest first."""
+    """A person's state per scope over all their addresses, and the full ledger, newest first."""
 
     phone_number = serializers.CharField(read_only=True)
+    addresses = serializers.ListField(child=serializers.CharField(), read_only=True)
     state = StandingOutput(many=True, read_only=True)
     ledger = EventOutput(many=True, read_only=True)
 

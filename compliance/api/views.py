@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.db import transaction
@@ -16,7 +17,7 @@ from rest_framework.response import Response
 
 from accounts import access
 from accounts.access import Access
-from compliance import audit, consent, ledger
+from compliance import audit, consent, ledger, persons, policy
 from compliance.api import filters, serializers
 from compliance.models import Consent, ConsentEvent, ConsentStatus
 from config.lib import streams
@@ -70,10 +71,12 @@ class Consents(ListModelMixin, ApiViewSet):
             address = Address.parse(phone_number, region=region_of({"request": request}))
         except InvalidAddress as error:
             raise NotFound("No such person.") from error
+        keys = persons.keys_of(address.key)
         body = {
             "phone_number": address.key,
-            "state": consent.state([address.key]).values(),
-            "ledger": ledger.list_events([address.key]),
+            "addresses": keys,
+            "state": consent.state(keys, now=timezone.now()).values(),
+            "ledger": ledger.list_events(keys),
         }
         return Response(serializers.PersonOutput(body).data)
 
@@ -85,9 +88,18 @@ class OptOut(ApiView):
 
     @extend_schema(request=serializers.OptOutInput, responses={201: serializers.RecordedOutput})
     def post(self, request: Request) -> Response:
-        """Record that a person wants no more messages in a scope."""
+        """Record that a person wants no more messages in a scope, or none for `block_days`."""
         given = _valid(serializers.OptOutInput, request)
-        return _record(request, given, status=ConsentStatus.OPTED_OUT, reason=given["reason"])
+        if "block_days" not in given:
+            return _record(request, given, status=ConsentStatus.OPTED_OUT, reason=given["reason"])
+        days = given["block_days"] or policy.current().block_days
+        return _record(
+            request,
+            given,
+            status=ConsentStatus.BLOCKED,
+            reason=given["reason"],
+            until=timezone.now() + timedelta(days=days),
+        )
 
 
 class Unsubscribe(ApiView):
@@ -137,9 +149,10 @@ def _record(
 ) -> Response:
     now, by = timezone.now(), _caller(request)
     key = serializers.key_of(given["phone_number"])
+    keys = persons.keys_of(key)
     occurred_at = facts.pop("occurred_at", None) or now
     events = consent.record(
-        addresses=[key],
+        addresses=keys,
         scopes=consent.expand(given["scope"]),
         status=status,
         source=ConsentEvent.Source.API,
@@ -155,8 +168,9 @@ def _record(
         actor=by.user,
         actor_name=by.actor_name,
     )
-    stored = ledger.list_events([key]).filter(pk__in=[event.pk for event in events])
-    body = {"phone_number": key, "recorded": stored, "state": consent.state([key]).values()}
+    stored = ledger.list_events(keys).filter(pk__in=[event.pk for event in events])
+    state = consent.state(keys, now=now).values()
+    body = {"phone_number": key, "recorded": stored, "state": state}
     return Response(serializers.RecordedOutput(body).data, status=201)
 
 

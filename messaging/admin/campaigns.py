@@ -267,7 +267,7 @@ class CampaignAdmin(TenantAdmin[Campaign]):
         """Do the dry run; nothing is written."""
         campaign = _find(key)
         try:
-            result, error = dryrun.of(campaign), ""
+            result, error = dryrun.of(campaign, now=timezone.now()), ""
         except ProjectError as refusal:
             result, error = None, refusal.detail
         plan.note_accepted(request, campaign, result.accepted if result else None)

@@ -145,6 +145,9 @@ _ADVICE: Final = {
     "variable_missing": "Give the variable a default in the step “Variables”.",
     "invalid_recipient": "Correct the address of the person.",
     "template_paused": "Choose another template; Meta paused this one for its quality.",
+    "blocked": "They are left alone for a time; the block ends by itself.",
+    "frequency_cap": "Send later, or raise the limit in the contact policy.",
+    "quiet_hours": "Give the campaign more time, or start it by day.",
 }
 
 

@@ -59,17 +59,17 @@ class DryRun:
 def of_plan(plan: Plan, *, by: Actor, now: datetime) -> DryRun:
     """Return what a campaign made of this plan would do. Raises as `run.create`."""
     with transaction.atomic():
-        found = of(run.create(plan, by=by, now=now))
+        found = of(run.create(plan, by=by, now=now), now=now)
         transaction.set_rollback(True)
     return found
 
 
-def of(campaign: Campaign) -> DryRun:
+def of(campaign: Campaign, *, now: datetime) -> DryRun:
     """Return what launching this campaign now would do, in bounded memory.
 
     Raises `AudienceInvalid` or `VariablesInvalid`.
     """
-    judge = verdicts.judge(campaign)
+    judge = verdicts.judge(campaign, now=now)
     refusal = catalog.find_refusal(campaign.template)
     codes: Counter[str] = Counter(campaign.skipped)
     skipped = [Skipped(one["to"], one["code"]) for one in campaign.refused[:SKIPPED]]

@@ -106,7 +106,7 @@ def _page(campaign: Campaign, *, size: int, now: datetime) -> Counter[str]:
         run.stop_by_system(campaign, reason=f"Template: {refusal.code}.", now=now)
         return Counter()
     try:
-        judge = verdicts.judge(campaign)
+        judge = verdicts.judge(campaign, now=now)
     except Invalid as error:
         run.stop_by_system(campaign, reason=error.detail, now=now)
         return Counter()

@@ -36,6 +36,7 @@ def _mark(campaign_id: UUID, *, after: UUID, is_held: bool) -> list[UUID]:
             "UPDATE messaging_queueitem SET is_held = %(held)s WHERE message_id IN ("
             "SELECT message_id FROM messaging_queueitem WHERE campaign_id = %(campaign)s "
             "AND message_id > %(after)s AND is_held <> %(held)s AND lease_until IS NULL "
+            "AND held_until IS NULL "
             "ORDER BY message_id LIMIT %(limit)s FOR UPDATE SKIP LOCKED) RETURNING message_id",
             {"held": is_held, "campaign": campaign_id, "after": after, "limit": CHUNK},
         )

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Min, QuerySet, Sum
 
+from config.lib import moments
 from messaging.campaigns import estimate, skips
 from messaging.campaigns.dryrun import SKIPPED, Skipped
 from messaging.campaigns.models import Campaign, CampaignRecipient
@@ -17,7 +18,7 @@ from messaging.contacts.models import Contact
 from messaging.messages import tallies
 from messaging.senders.models import Sender
 from messaging.sending import throttle
-from messaging.sending.models import PortfolioRecipient, SenderUsage
+from messaging.sending.models import PortfolioRecipient, QueueItem, SenderUsage
 
 STILL: Final = timedelta(seconds=60)
 STATUSES: Final = (
@@ -138,7 +139,20 @@ def _stalled(campaign: Campaign, queued: int, now: datetime) -> Stalled | None:
         return Stalled("sender_cooldown", "Meta asked the sending number to slow down.")
     if limit := _limit_reached(sender, now):
         return Stalled("limit_reached", limit)
+    if morning := _morning(campaign):
+        return Stalled(
+            "quiet_hours",
+            "It is quiet hours where the people left are; sending goes on from "
+            f"{moments.text(morning)}.",
+        )
     return Stalled("no_worker", "Nothing was sent for a minute: is a worker running?")
+
+
+def _morning(campaign: Campaign) -> datetime | None:
+    """Return when the first messages go on that wait for the morning."""
+    waiting = QueueItem.objects.filter(campaign_id=campaign.pk, held_until__isnull=False)
+    first: datetime | None = waiting.aggregate(at=Min("held_until"))["at"]
+    return first
 
 
 def _limit_reached(sender: Sender, now: datetime) -> str:

@@ -150,7 +150,8 @@ def _pulse(before: Mapping[str, Any], done: int, now: datetime) -> dict[str, Any
 def _has_held(campaign_id: UUID) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT EXISTS (SELECT 1 FROM messaging_queueitem WHERE campaign_id = %s AND is_held)",
+            "SELECT EXISTS (SELECT 1 FROM messaging_queueitem "
+            "WHERE campaign_id = %s AND is_held AND held_until IS NULL)",
             [campaign_id],
         )
         return bool(cursor.fetchone()[0])

@@ -7,19 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 import orjson
 from django.db import connection
 
-from compliance import consent
+from compliance import consent, policy
 from compliance.models import Scope
+from compliance.policy import Cap
 from messaging.campaigns import audience, variables
 from messaging.campaigns.audience import Audience
 from messaging.campaigns.models import Campaign
 from messaging.campaigns.variables import Writer
 from messaging.errors import Refusal
+from messaging.sending import frequency
 from templates_mgmt.models import Template
 
 # People read at once: some tens of milliseconds of work, some megabytes.
@@ -49,6 +52,8 @@ class Judge:
     template: Template
     writer: Writer
     needs_phone: bool = False
+    cap: Cap | None = None
+    now: datetime | None = None
 
     def page(self, *, after: UUID | None, limit: int = PAGE) -> list[Verdict]:
         """Return the verdicts on the next people by id."""
@@ -68,7 +73,15 @@ class Judge:
                 },
             )
             found: list[Row] = cursor.fetchall()
-        return found
+        return self._restrained(found)
+
+    def _restrained(self, rows: list[Row]) -> list[Row]:
+        """Refuse those who got as much marketing lately as they may."""
+        if self.cap is None or self.now is None:
+            return rows
+        asked = [row[0] for row in rows if not row[3]]
+        over = frequency.find_over(asked, self.cap, now=self.now)
+        return [(*row[:3], frequency.CAP, *row[4:]) if row[0] in over else row for row in rows]
 
     def everyone(self) -> Iterator[list[Row]]:
         """Yield everybody, page by page."""
@@ -96,8 +109,9 @@ class Judge:
         return self.writer.values(fields, orjson.loads(own) if own else None)
 
 
-def judge(campaign: Campaign) -> Judge:
+def judge(campaign: Campaign, *, now: datetime) -> Judge:
     """Return the judge of a campaign. Raises `AudienceInvalid` or `VariablesInvalid`."""
+    is_offer = campaign.template.category == Scope.MARKETING
     is_given = audience.RECIPIENTS in campaign.audience
     return Judge(
         audience=audience.resolve(
@@ -107,6 +121,8 @@ def judge(campaign: Campaign) -> Judge:
         writer=variables.prepare(campaign.template, campaign.variables, may_lack=is_given),
         # Meta sends authentication templates to numbers only.
         needs_phone=campaign.template.category == Scope.AUTHENTICATION,
+        cap=policy.current().cap if is_offer else None,
+        now=now,
     )
 
 

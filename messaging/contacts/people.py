@@ -9,7 +9,7 @@ is known, the newest fact wins:
     two contacts, one incomplete  they are the same person: merged, the older one stays
     two complete contacts         the BSUID says who it is; the phone moves to that contact
 
-A person who gets another address keeps what they said about consent (`_carry_consent`).
+A person who gets another address keeps what they said about consent (`persons.carry`).
 """
 
 from __future__ import annotations
@@ -26,8 +26,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 
 from accounts import tenancy
-from compliance import consent
-from compliance.models import Consent, ConsentEvent, ConsentStatus, Scope
+from compliance import persons
 from compliance.privacy import suppression
 from config.lib import addresses
 from config.lib.errors import InvalidInput
@@ -44,6 +43,7 @@ __all__ = [
     "country_of",
     "find",
     "find_or_create",
+    "keys_of_many",
     "merge",
     "resolve_many",
 ]
@@ -86,6 +86,18 @@ def find(address: str) -> Contact | None:
     if addresses.is_bsuid(address):
         return Contact.objects.filter(bsuid=address).first()
     return Contact.objects.filter(phone_key=addresses.phone_key(address)).first()
+
+
+def keys_of_many(keys: Sequence[str]) -> dict[str, list[str]]:
+    """Return every address key of the people who have one of these."""
+    known = Contact.objects.filter(Q(phone_key__in=keys) | Q(bsuid__in=keys))
+    wanted = set(keys)
+    return {
+        key: contact.address_keys
+        for contact in known.only("phone_key", "bsuid")
+        for key in contact.address_keys
+        if key in wanted
+    }
 
 
 def find_or_create(
@@ -296,7 +308,7 @@ class _Book:
             return
         self.changed[contact.pk] = contact
         self.put([contact])
-        _carry_consent(before, contact.address_keys, now=self.now)
+        persons.carry(before=before, kept=contact.address_keys, now=self.now)
 
     def _forget(self, contact: Contact) -> None:
         self.changed.pop(contact.pk, None)
@@ -456,33 +468,5 @@ def _readdress(known: Sequence[Contact], person: Person, *, now: datetime) -> Co
     winner.bsuid = fact.bsuid or winner.bsuid
     winner.updated_at = now
     winner.save(update_fields=["phone", "phone_key", "wa_id", "bsuid", "country", "updated_at"])
-    _carry_consent(said, winner.address_keys, now=now)
+    persons.carry(before=said, kept=winner.address_keys, now=now)
     return winner
-
-
-def _carry_consent(before: Sequence[str], kept: Sequence[str], *, now: datetime) -> None:
-    """Repeat under the new addresses what the person said under the old ones.
-
-    Without this an opt-out would end with a change of number. An opt-out at any old address
-    counts for all that remain, an opt-in only for those that are new.
-    """
-    if not set(before) - set(kept):
-        return
-    fresh = [key for key in kept if key not in before]
-    states: dict[str, Consent] = {}
-    for state in Consent.objects.filter(address__in=before).order_by("status", "changed_at"):
-        states[state.scope] = state  # "opted_out" sorts last: it wins over any opt-in
-    for scope, state in states.items():
-        is_out = state.status == ConsentStatus.OPTED_OUT
-        if not (is_out or fresh):
-            continue
-        consent.record(
-            addresses=kept if is_out else fresh,
-            scopes=[Scope(scope)],
-            status=ConsentStatus(state.status),
-            source=ConsentEvent.Source.META,
-            occurred_at=state.changed_at,
-            now=now,
-            reason="the person changed address",
-            evidence={"carried_from_event": str(state.event_id)},
-        )

@@ -96,6 +96,8 @@ def consents(contacts: Sequence[Contact]) -> dict[UUID, dict[str, str]]:
     found: dict[UUID, dict[str, str]] = defaultdict(dict)
     for row in Consent.objects.filter(address__in=list(keys)) if keys else ():
         states = found[keys[row.address]]
+        if row.status is None:
+            continue
         if states.get(row.scope) != ConsentStatus.OPTED_OUT:
             states[row.scope] = row.status
     return found

@@ -26,6 +26,7 @@ from django.db import InterfaceError, OperationalError
 from redis.exceptions import RedisError
 
 from accounts import tenancy
+from compliance import policy
 from config.lib.ids import new_id
 from messaging.senders.models import Sender
 from messaging.sending import followups, gate, outcomes, queue, record, throttle
@@ -135,6 +136,7 @@ class _Lane:
         """Return the candidates that may go on; settle the others."""
         candidates = gate.judge(message_ids, now=now)
         going, refused, held = [], [], []
+        asleep: dict[datetime | None, list[UUID]] = {}
         settled = list(set(message_ids) - {one.message_id for one in candidates})
         for candidate in candidates:
             match candidate.verdict:
@@ -144,10 +146,14 @@ class _Lane:
                     held.append(candidate.message_id)
                 case gate.SETTLED:
                     settled.append(candidate.message_id)
+                case gate.ASLEEP:
+                    asleep.setdefault(candidate.not_before, []).append(candidate.message_id)
                 case _:
                     refused.append(outcomes.skipped(candidate, at=now))
         if held:
             queue.hold(held, owner=self.owner)
+        for morning, ids in asleep.items():
+            queue.hold_until(ids, owner=self.owner, until=morning)
         if settled:
             queue.drop(settled, owner=self.owner)
         self._write(refused, now)
@@ -191,8 +197,15 @@ class _Lane:
     def _send(self, candidates: list[Candidate], now: datetime) -> None:
         if not candidates:
             return
+        offers = {
+            one.message_id: one.contact_id for one in candidates if one.category == gate.MARKETING
+        }
         leaving = queue.mark_leaving(
-            [one.message_id for one in candidates], owner=self.owner, now=self.clock()
+            [one.message_id for one in candidates],
+            owner=self.owner,
+            now=self.clock(),
+            capped=offers,
+            cap=policy.current().cap if offers else None,
         )
         turned_away = [one for one in candidates if one.message_id not in leaving]
         self._give_back(turned_away, now + timedelta(milliseconds=200))

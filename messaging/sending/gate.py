@@ -7,25 +7,28 @@ message leaves, so that a STOP beats a queue of any length.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from django.db import connection
 
-from compliance import consent
+from compliance import consent, policy
 from compliance.models import Scope
+from compliance.policy import Policy
 from messaging.contacts.models import Contact
 from messaging.conversations import window
 from messaging.conversations.models import Conversation
 from messaging.errors import Refusal, SendRefused
 from messaging.senders.models import Sender
+from messaging.sending import frequency
 from templates_mgmt.models import Template
 
 # The reply to a STOP is the one message that goes to somebody who has just opted out.
 CONFIRMATION: Final = "confirmation"
 SERVICE: Final = "service"
+MARKETING: Final = "marketing"
 
 # Verdicts that are no refusals: the campaign is paused or over, or the message was settled.
 HELD: Final = "held"
@@ -34,6 +37,9 @@ TOO_LATE: Final = "not_after"
 SETTLED: Final = "settled"
 # The person has another message of the same campaign: two contacts that proved to be one.
 DUPLICATE: Final = "duplicate_person"
+# It is night where the person is: the message waits, or is skipped if the campaign ends before.
+ASLEEP: Final = "asleep"
+QUIET_TO_THE_END: Final = "quiet_to_the_end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +47,8 @@ class Candidate:
     """A claimed message with all that sending needs, and the gate's verdict (None: it may go).
 
     `content` is JSON text, ready to be sent. `needs_unique` says that it counts against the
-    portfolio's limit of people written to outside a service window.
+    portfolio's limit of people written to outside a service window. `not_before` is when a message
+    that waits for the morning may go.
     """
 
     message_id: UUID
@@ -58,6 +65,10 @@ class Candidate:
     created_at: datetime
     needs_unique: bool
     verdict: str | None
+    country: str = ""
+    time_zone: str = ""
+    not_after: datetime | None = None
+    not_before: datetime | None = None
 
 
 def consent_rule() -> consent.RefusalSql:
@@ -67,6 +78,7 @@ def consent_rule() -> consent.RefusalSql:
         addresses=["c.phone_key", "c.bsuid"],
         scope="m.category",
         last_inbound_at="t.last_inbound_at",
+        now="%(now)s",
     )
     code = f"CASE WHEN m.category <> '{CONFIRMATION}' THEN {rule.code} END"
     return consent.RefusalSql(joins=rule.joins, code=code)
@@ -93,7 +105,8 @@ SELECT m.id, m.contact_id, m.campaign_id, m.template_id, m.type, m.category, m.c
          WHEN m.category IN ('{SERVICE}', '{CONFIRMATION}') AND NOT {is_open}
            THEN '{Refusal.OUTSIDE_SERVICE_WINDOW}'
          ELSE {rule.code}
-       END
+       END,
+       c.country, c.time_zone, k.not_after
 FROM messaging_message m
 LEFT JOIN messaging_contact c ON c.id = m.contact_id
 LEFT JOIN messaging_conversation t ON t.sender_id = m.sender_id AND t.contact_id = m.contact_id
@@ -117,7 +130,32 @@ def judge(message_ids: Sequence[UUID], *, now: datetime) -> list[Candidate]:
             _SQL,
             {"ids": list(message_ids), "now": now, "opened_after": window.opened_after(now)},
         )
-        return [Candidate(*row) for row in cursor.fetchall()]
+        found = [Candidate(*row) for row in cursor.fetchall()]
+    offers = [one for one in found if one.verdict is None and one.category == MARKETING]
+    if not offers:
+        return found
+    late = {one.message_id: one for one in _restrain(offers, policy.current(), now=now)}
+    return [late.get(one.message_id, one) for one in found]
+
+
+def _restrain(offers: Sequence[Candidate], rules: Policy, *, now: datetime) -> list[Candidate]:
+    """Return marketing that otherwise may go, judged by the night and by how much was sent."""
+    over = frequency.find_over([one.contact_id for one in offers], rules.cap, now=now)
+    return [
+        replace(one, verdict=frequency.CAP)
+        if one.contact_id in over
+        else _by_night(one, rules, now=now)
+        for one in offers
+    ]
+
+
+def _by_night(one: Candidate, rules: Policy, *, now: datetime) -> Candidate:
+    morning = rules.quiet_until(country=one.country, time_zone=one.time_zone, now=now)
+    if morning is None:
+        return one
+    if one.not_after and one.not_after < morning:
+        return replace(one, verdict=QUIET_TO_THE_END)
+    return replace(one, verdict=ASLEEP, not_before=morning)
 
 
 def require(
@@ -162,8 +200,26 @@ def find_refusal(
         addresses=contact.address_keys,
         scope=Scope(category),
         last_inbound_at=last_inbound_at,
+        now=now,
     )
-    return None if isinstance(decision, consent.Allowed) else Refusal(decision.code)
+    if isinstance(decision, consent.Refused):
+        return Refusal(decision.code)
+    return find_restraint(contact=contact, now=now) if category == MARKETING else None
+
+
+def find_restraint(*, contact: Contact, now: datetime) -> Refusal | None:
+    """Return why marketing may not go to this person at this time although they agreed."""
+    rules = policy.current()
+    if is_quiet(contact=contact, at=now, rules=rules):
+        return Refusal.QUIET_HOURS
+    is_over = contact.pk in frequency.find_over([contact.pk], rules.cap, now=now)
+    return Refusal.LIMIT_REACHED if is_over else None
+
+
+def is_quiet(*, contact: Contact, at: datetime, rules: Policy | None = None) -> bool:
+    """Say whether it is night where this person is."""
+    rules = rules or policy.current()
+    return bool(rules.quiet_until(country=contact.country, time_zone=contact.time_zone, now=at))
 
 
 def _last_inbound_at(sender: Sender, contact: Contact) -> datetime | None:

@@ -28,8 +28,11 @@ class QueueItem(models.Model):
     lease_owner = models.UUIDField(null=True)
     is_in_flight = models.BooleanField(db_default=False, default=False)
     is_held = models.BooleanField(
-        db_default=False, default=False, help_text="Its campaign is paused: not due, blocks nobody."
+        db_default=False,
+        default=False,
+        help_text="Its campaign is paused, or it waits for the morning: not due, blocks nobody.",
     )
+    held_until = models.DateTimeField(null=True)
 
     class Meta:
         indexes = [
@@ -56,6 +59,12 @@ class QueueItem(models.Model):
                 fields=["lease_until"],
                 condition=models.Q(lease_until__isnull=False),
                 name="queue_leases",
+            ),
+            # Rows that wait for the morning.
+            models.Index(
+                fields=["held_until"],
+                condition=models.Q(held_until__isnull=False),
+                name="queue_nights",
             ),
         ]
 

@@ -10,13 +10,15 @@ from typing import Final
 from messaging.errors import SENTENCES, Refusal
 from messaging.meta import errors
 from messaging.meta.client import Accepted
-from messaging.sending import gate
+from messaging.sending import frequency, gate
 from messaging.sending.gate import Candidate
 
 _SKIPPED: Final = {
     gate.TOO_LATE: "The campaign's last time to send had passed.",
     gate.CANCELLED: "The campaign was cancelled.",
     gate.DUPLICATE: "This person has another message of the same campaign.",
+    gate.QUIET_TO_THE_END: "It was night for this person until the campaign's last time to send.",
+    frequency.CAP: "This person got as much marketing lately as your contact policy allows.",
 }
 
 
@@ -69,7 +71,7 @@ def skipped(candidate: Candidate, *, at: datetime) -> Outcome:
         status="cancelled" if code == gate.CANCELLED else "skipped",
         at=at,
         attempts=candidate.attempts,
-        error_reason=code,
+        error_reason=Refusal.QUIET_HOURS.value if code == gate.QUIET_TO_THE_END else code,
         error_title=title,
     )
 

@@ -8,7 +8,7 @@ transaction of its own, before its request leaves: only such a row can have reac
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -17,7 +17,8 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 
-from messaging.sending import gate
+from compliance.policy import Cap
+from messaging.sending import frequency, gate
 
 REPLY: Final = 0
 SINGLE: Final = 5
@@ -125,17 +126,28 @@ def claim(
     return sorted(rows, key=lambda row: row.message_id)
 
 
-def mark_leaving(claimed: Sequence[UUID], *, owner: UUID, now: datetime) -> set[UUID]:
+def mark_leaving(
+    claimed: Sequence[UUID],
+    *,
+    owner: UUID,
+    now: datetime,
+    capped: Mapping[UUID, UUID] | None = None,
+    cap: Cap | None = None,
+) -> set[UUID]:
     """Mark claimed rows as in flight, unless an opt-out of their person came or is coming.
 
     The consent locks of the persons, shared with other workers, keep an opt-out from committing
     between the last look at the consent and the mark; an opt-out that holds one just now turns
     the row away. So do a campaign that was stopped, a message that was settled and a lease that
-    ran out since the gate looked. Returns the ids that may leave.
+    ran out since the gate looked. Of `capped`, messages by their contact, those leave whose person
+    may get one more under `cap`. Returns the ids that may leave.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_LOCK, [list(claimed)])
         free = [message_id for message_id, is_free in cursor.fetchall() if is_free]
+        if cap and capped:
+            people = frequency.claim(set(capped.values()), cap, now=now)
+            free = [one for one in free if one not in capped or capped[one] in people]
         cursor.execute(_MARK, {"ids": free, "owner": owner, "now": now})
         return {message_id for (message_id,) in cursor.fetchall()}
 
@@ -154,12 +166,30 @@ def release(message_ids: Sequence[UUID], *, owner: UUID, not_before: datetime) -
 
 def hold(message_ids: Sequence[UUID], *, owner: UUID) -> None:
     """Set claimed rows of a paused campaign aside until it goes on, and end their lease."""
+    hold_until(message_ids, owner=owner, until=None)
+
+
+def hold_until(message_ids: Sequence[UUID], *, owner: UUID, until: datetime | None) -> None:
+    """Set claimed rows aside until a time, and end their lease; they block nobody meanwhile."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE messaging_queueitem SET is_held = true, lease_until = NULL, "
+            "UPDATE messaging_queueitem SET is_held = true, held_until = %s, lease_until = NULL, "
             "lease_owner = NULL WHERE message_id = ANY(%s) AND lease_owner = %s",
-            [list(message_ids), owner],
+            [until, list(message_ids), owner],
         )
+
+
+def free_held(*, now: datetime, limit: int) -> int:
+    """Let rows be claimed again whose time has come; return how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE messaging_queueitem SET is_held = false, held_until = NULL "
+            "WHERE message_id IN (SELECT message_id FROM messaging_queueitem "
+            "WHERE held_until <= %s ORDER BY held_until LIMIT %s FOR UPDATE SKIP LOCKED)",
+            [now, limit],
+        )
+        freed: int = cursor.rowcount
+    return freed
 
 
 def drop(message_ids: Sequence[UUID], *, owner: UUID) -> None:

@@ -14,6 +14,7 @@ from accounts.models import User
 from config.lib.errors import Conflict, InvalidInput
 from messaging.contacts.models import Contact
 from messaging.conversations.models import Conversation
+from messaging.errors import Refusal, SendRefused
 from messaging.messages import history, status
 from messaging.messages.models import Message
 from messaging.meta.content import check_content
@@ -205,8 +206,12 @@ def _put(
     options: Options,
 ) -> Message:
     is_later = options.scheduled_at is not None and options.scheduled_at > now
-    if not is_later:
+    if options.scheduled_at is None or not is_later:
         gate.require(sender=sender, contact=contact, category=category, template=template, now=now)
+    elif category == gate.MARKETING and gate.is_quiet(contact=contact, at=options.scheduled_at):
+        raise SendRefused(
+            Refusal.QUIET_HOURS, detail="At that time it is quiet hours for this person."
+        )
     with transaction.atomic():
         message = Message(
             business_id=tenancy.current_id(),

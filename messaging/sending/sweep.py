@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -22,6 +22,8 @@ from messaging.sending import queue, record, request, wakeups
 from messaging.sending.models import QueueItem, ScheduledMessage
 
 BATCH = 1000
+_MORNING_CHUNK: Final = 5000
+_MORNING_CHUNKS: Final = 20
 
 
 def run(*, now: datetime) -> dict[str, int]:
@@ -30,6 +32,7 @@ def run(*, now: datetime) -> dict[str, int]:
         "released": release_expired(now=now),
         "unknown": settle_expired(now=now),
         "due": queue_scheduled(now=now),
+        "mornings": free_held(now=now),
         "woken": wake_senders(now=now),
     }
 
@@ -123,6 +126,17 @@ def _queue(message_ids: Sequence[UUID], now: datetime) -> None:
     for message in due:
         message.status = Message.Status.QUEUED
     status.announce([request.changed(one, before="scheduled", now=now) for one in due])
+
+
+def free_held(*, now: datetime) -> int:
+    """Let messages go on that waited for the morning; the rest of a great many next time."""
+    total = 0
+    for _ in range(_MORNING_CHUNKS):
+        freed = queue.free_held(now=now, limit=_MORNING_CHUNK)
+        total += freed
+        if freed < _MORNING_CHUNK:
+            break
+    return total
 
 
 def wake_senders(*, now: datetime) -> int:

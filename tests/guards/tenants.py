@@ -16,7 +16,7 @@ from accounts.tenancy import TenantModel
 from analytics.models import FailureHour, MessageHour
 from compliance import audit
 from compliance.audit import chain
-from compliance.models import AuditEntry, AuditLink, AuditPending, OptOutWord
+from compliance.models import AuditEntry, AuditLink, AuditPending, ContactPolicy, OptOutWord
 from compliance.privacy.models import (
     ErasureRecord,
     PrivacyBatch,
@@ -195,6 +195,7 @@ def _more(tenant: Tenant) -> None:
     _of(business, ContactTag, tag=tenant.tag, contact=tenant.contact)
     _of(business, ListEntry, list=tenant.contact_list, contact=tenant.contact)
     _of(business, OptOutWord, word=word)
+    _of(business, ContactPolicy, cap_messages=900)
     _of(business, SenderEvent, sender=sender, kind="warning", detail=word)
     _of(business, FormerAddress, address=word, contact=tenant.contact, changed_at=now)
     _of(business, MessageEvent, message=tenant.message, status="failed", source="webhook",

@@ -151,7 +151,8 @@ def _begin(plan: Plan, scheduled_at: datetime | None, *, by: Actor, now: datetim
 def _expected(campaign: Campaign) -> dict[str, Any]:
     """Return what will become of everyone, counted unless there are too many."""
     if campaign.total <= COUNTED_AT_ONCE:
-        return {**_as_dict(dryrun.of(campaign)), "id": campaign.pk, "status": campaign.status}
+        counted = dryrun.of(campaign, now=timezone.now())
+        return {**_as_dict(counted), "id": campaign.pk, "status": campaign.status}
     return {
         "id": campaign.pk,
         "status": campaign.status,
