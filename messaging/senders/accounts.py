@@ -69,7 +69,10 @@ def decides(standing: Standing) -> bool:
 
 @transaction.atomic
 def apply(account: WhatsAppAccount, standing: Standing, *, at: datetime) -> None:
-    """Stop or start every number of the account as Meta says; `at` is Meta's time."""
+    """Stop or start every number of the account as Meta says; `at` is Meta's time.
+
+    Operators read of it by `record`, which is told also what came late.
+    """
     verdict = _verdict(standing)
     if verdict is None:
         return
@@ -80,17 +83,26 @@ def apply(account: WhatsAppAccount, standing: Standing, *, at: datetime) -> None
     )
     for sender in Sender.across_businesses.filter(account=account).order_by("id"):
         if reason:
-            pauses.pause(
-                sender, reason=reason, until=until, by_meta=True, now=at, digest=standing.digest
-            )
+            pauses.pause(sender, reason=reason, until=until, by_meta=True, now=at, is_told=True)
         elif sender.paused_by_meta:
-            pauses.resume(sender, now=at, reason="Meta lifted it", digest=standing.digest)
+            pauses.resume(sender, now=at, is_told=True)
 
 
-def record(account: WhatsAppAccount, sentence: str, *, at: datetime, digest: str) -> None:
-    """Show what Meta said about the account beside each of its numbers, once."""
+def record(account: WhatsAppAccount, standing: Standing, sentence: str, *, at: datetime) -> None:
+    """Show what Meta said about the account beside each of its numbers, once, in any order."""
+    kind, detail = _line(standing, sentence)
     for sender in Sender.across_businesses.filter(account=account).order_by("id"):
-        events.record(sender, Kind.STATUS, sentence, at=at, digest=digest)
+        events.record(sender, kind, detail, at=at, digest=standing.digest)
+
+
+def _line(standing: Standing, sentence: str) -> tuple[SenderEvent.Kind, str]:
+    verdict = _verdict(standing)
+    if verdict is None:
+        return Kind.STATUS, sentence
+    reason, _ = verdict
+    if reason:
+        return Kind.PAUSED, f"{reason}: {sentence}"
+    return Kind.RESUMED, f"Meta lets the account send: {sentence}"
 
 
 def _verdict(standing: Standing) -> tuple[str, datetime | None] | None:

@@ -19,11 +19,12 @@ def pause(
     now: datetime,
     until: datetime | None = None,
     by_meta: bool = False,
-    digest: str = "",
+    is_told: bool = False,
 ) -> bool:
     """Stop the sender until then, or until resumed; say whether that was news.
 
-    A pause of Meta's goes over an operator's; an operator's pause leaves Meta's alone.
+    A pause of Meta's goes over an operator's; an operator's pause leaves Meta's alone. `is_told`:
+    operators read of it already.
     """
     rows = Sender.across_businesses.filter(pk=sender.pk)
     if not by_meta:
@@ -33,13 +34,18 @@ def pause(
         paused_at__isnull=False, paused_until=until, pause_reason=reason, paused_by_meta=by_meta
     ).update(paused_at=now, paused_until=until, pause_reason=reason, paused_by_meta=by_meta)
     if changed:
-        events.record(sender, Kind.PAUSED, reason, at=now, digest=digest)
+        if not is_told:
+            events.record(sender, Kind.PAUSED, reason, at=now)
         sender.refresh_from_db()
     return bool(changed)
 
 
 def resume(
-    sender: Sender, *, now: datetime, reason: str = "Resumed by an operator", digest: str = ""
+    sender: Sender,
+    *,
+    now: datetime,
+    reason: str = "Resumed by an operator",
+    is_told: bool = False,
 ) -> bool:
     """Let the sender go on and end its cooldown; say whether it had stopped."""
     changed = (
@@ -54,7 +60,8 @@ def resume(
         )
     )
     if changed:
-        events.record(sender, Kind.RESUMED, reason, at=now, digest=digest)
+        if not is_told:
+            events.record(sender, Kind.RESUMED, reason, at=now)
         sender.refresh_from_db()
     return bool(changed)
 

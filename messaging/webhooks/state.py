@@ -125,7 +125,7 @@ def apply_accounts(items: Sequence[Item]) -> None:
         if fact.messaging_limit:
             _apply_limit(account, fact.messaging_limit, item)
         standing = _standing(fact, item.digest())
-        accounts.record(account, _sentence(fact), at=item.at, digest=standing.digest)
+        accounts.record(account, standing, _sentence(fact), at=item.at)
         if accounts.decides(standing) and _is_newest(f"account:{account.pk}:standing", item):
             accounts.apply(account, standing, at=item.at)
         is_urgent = fact.kind == "alert" or accounts.decides(standing)
