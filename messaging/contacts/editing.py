@@ -104,6 +104,8 @@ def checked_attributes(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _assign(contact: Contact, given: Mapping[str, Any]) -> None:
+    if given.get("name", contact.name) != contact.name:
+        contact.named_at = None
     for name in ("name", "language", "time_zone"):
         if name in given:
             setattr(contact, name, given[name])

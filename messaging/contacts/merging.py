@@ -84,7 +84,15 @@ def merge(*, winner: Contact, loser: Contact, now: datetime) -> Contact:
         _fill(winner, loser, now)
         Contact.objects.filter(pk=loser.pk).delete()
         winner.save(
-            update_fields=["name", "language", "username", "time_zone", "attributes", "updated_at"]
+            update_fields=[
+                "name",
+                "named_at",
+                "language",
+                "username",
+                "time_zone",
+                "attributes",
+                "updated_at",
+            ]
         )
         audit.record(
             action="contact.merged",
@@ -126,8 +134,17 @@ def _repoint(winner: UUID, loser: UUID) -> None:
 
 
 def _fill(winner: Contact, loser: Contact, now: datetime) -> None:
-    for field in ("name", "language", "username", "time_zone"):
+    if _name_order(loser) > _name_order(winner):
+        winner.name, winner.named_at = loser.name, loser.named_at
+    for field in ("language", "username", "time_zone"):
         if not getattr(winner, field):
             setattr(winner, field, getattr(loser, field))
     winner.attributes = {**loser.attributes, **winner.attributes}
     winner.updated_at = now
+
+
+def _name_order(contact: Contact) -> tuple[int, float, str]:
+    """Order names: none, then Meta's by its time, then one the business gave."""
+    if not contact.name:
+        return 0, 0.0, ""
+    return (1, contact.named_at.timestamp(), contact.name) if contact.named_at else (2, 0.0, "")

@@ -15,10 +15,12 @@ class Contact(TenantModel):
 
     `phone` is the number as given, in E.164; `phone_key` its canonical form, the same for every
     national spelling; `wa_id` what Meta answered with; `bsuid` Meta's business-scoped user id.
+    `named_at` is when Meta told the name; empty for a name the business gave, which stays.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     name = models.CharField(max_length=200, blank=True)
+    named_at = models.DateTimeField(null=True, editable=False)
     phone = models.CharField(max_length=20, blank=True)
     phone_key = models.CharField(max_length=20, null=True, blank=True, editable=False)
     bsuid = models.CharField("Meta user id", max_length=140, null=True, blank=True)

@@ -200,6 +200,7 @@ def _update(entries: Mapping[UUID, Entry]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE messaging_contact c SET name = COALESCE(NULLIF(new.name, ''), c.name),"
+            " named_at = CASE WHEN new.name = '' THEN c.named_at END,"
             " language = COALESCE(NULLIF(new.language, ''), c.language),"
             " attributes = c.attributes || new.attributes, updated_at = now()"
             " FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::jsonb[])"

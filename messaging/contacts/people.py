@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import orjson
@@ -63,14 +63,16 @@ class MissingAddress(InvalidInput):
 class Person:
     """What a webhook or a caller says about somebody; at least one address is needed.
 
-    `phone` is E.164 with "+"; `wa_id` Meta's digits without. `name` fills an empty name only;
-    `language` and `attributes` are for a contact that is made anew.
+    `phone` is E.164 with "+"; `wa_id` Meta's digits without. `name` fills an empty name; one Meta
+    told at `named_at` also takes the place of an older one of Meta's, never of one the business
+    gave. `language` and `attributes` are for a contact that is made anew.
     """
 
     phone: str = ""
     wa_id: str = ""
     bsuid: str = ""
     name: str = ""
+    named_at: datetime | None = None
     username: str = ""
     language: str = ""
     attributes: Mapping[str, str] | None = None
@@ -122,7 +124,11 @@ def resolve_many(people: Sequence[Person], *, now: datetime) -> list[UUID]:
     ones an insert that ignores conflicts and a second look. Raises `MissingAddress`.
     """
     facts = [_Fact.of(person) for person in people]
-    return _in_spite_of_others(lambda: _resolve(facts, now)) if facts else []
+    if not facts:
+        return []
+    ids = _in_spite_of_others(lambda: _resolve(facts, now))
+    _rename(people, ids)
+    return ids
 
 
 def complete(people: Sequence[Person], *, now: datetime) -> None:
@@ -214,6 +220,11 @@ class _Fact:
         return incomplete, self.phone_key or "", self.bsuid or ""
 
 
+_SAVED: Final = (
+    "phone", "phone_key", "bsuid", "wa_id", "name", "named_at", "username", "country", "updated_at",
+)  # fmt: skip
+
+
 @dataclass(slots=True)
 class _Book:
     """Contacts at hand, by each address; what changed and who became whom."""
@@ -268,7 +279,7 @@ class _Book:
             contact.updated_at = self.now
         Contact.objects.bulk_update(
             self.changed.values(),
-            ["phone", "phone_key", "bsuid", "wa_id", "name", "username", "country", "updated_at"],
+            _SAVED,
             batch_size=_BATCH,
         )
 
@@ -391,16 +402,17 @@ def _insert_missing(book: _Book, facts: Sequence[_Fact], now: datetime) -> list[
 
 
 _INSERTED: Final = (
-    "id", "name", "phone", "phone_key", "bsuid", "wa_id", "username", "language", "country",
+    "id", "name", "named_at", "phone", "phone_key", "bsuid", "wa_id", "username", "language",
+    "country",
 )  # fmt: skip
 # One array a column: a thousand rows are one short statement.
 _INSERT: Final = """
-    INSERT INTO messaging_contact (business_id, updated_at, time_zone, id, name, phone, phone_key,
-        bsuid, wa_id, username, language, country, attributes)
+    INSERT INTO messaging_contact (business_id, updated_at, time_zone, id, name, named_at, phone,
+        phone_key, bsuid, wa_id, username, language, country, attributes)
     SELECT %(business)s, %(now)s, '', * FROM unnest(
-        %(id)s::uuid[], %(name)s::text[], %(phone)s::text[], %(phone_key)s::text[],
-        %(bsuid)s::text[], %(wa_id)s::text[], %(username)s::text[], %(language)s::text[],
-        %(country)s::text[], %(attributes)s::jsonb[])
+        %(id)s::uuid[], %(name)s::text[], %(named_at)s::timestamptz[], %(phone)s::text[],
+        %(phone_key)s::text[], %(bsuid)s::text[], %(wa_id)s::text[], %(username)s::text[],
+        %(language)s::text[], %(country)s::text[], %(attributes)s::jsonb[])
     ON CONFLICT DO NOTHING
     RETURNING id
 """
@@ -413,6 +425,7 @@ def _new_contact(fact: _Fact, business_id: UUID) -> Contact:
         id=new_id(),
         business_id=business_id,
         name=person.name[:200],
+        named_at=person.named_at if person.name else None,
         phone=phone,
         phone_key=fact.phone_key,
         bsuid=fact.bsuid,
@@ -424,16 +437,44 @@ def _new_contact(fact: _Fact, business_id: UUID) -> Contact:
     )
 
 
-def _news(contact: Contact, person: Person) -> Mapping[str, str]:
+def _news(contact: Contact, person: Person) -> Mapping[str, Any]:
     """Return what the person's own fields tell us that the contact lacks."""
-    news = {}
+    news: dict[str, Any] = {}
     if person.name and not contact.name:
-        news["name"] = person.name[:200]
+        news |= {"name": person.name[:200], "named_at": person.named_at}
     if person.wa_id and contact.wa_id != person.wa_id:
         news["wa_id"] = person.wa_id[:32]
     if person.username and contact.username != person.username[:80]:
         news["username"] = person.username[:80]
     return news
+
+
+# Of two names of the same second the later in the alphabet: any order gives the same end.
+_RENAME: Final = """
+    WITH told AS (
+        SELECT DISTINCT ON (id) * FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[])
+            AS one (id, name, at)
+        ORDER BY id, at DESC, name COLLATE "C" DESC
+    ), held AS (
+        SELECT contact.id FROM messaging_contact contact JOIN told USING (id)
+        WHERE (contact.named_at, contact.name COLLATE "C") < (told.at, told.name COLLATE "C")
+        ORDER BY contact.id FOR NO KEY UPDATE OF contact)
+    UPDATE messaging_contact contact SET name = told.name, named_at = told.at
+    FROM told, held WHERE contact.id = told.id AND contact.id = held.id
+      AND (contact.named_at, contact.name COLLATE "C") < (told.at, told.name COLLATE "C")
+"""
+
+
+def _rename(people: Sequence[Person], ids: Sequence[UUID]) -> None:
+    """Give contacts whose name is Meta's the newest one; without a time nothing is newer."""
+    told = [
+        (contact_id, person.name[:200], person.named_at)
+        for contact_id, person in zip(ids, people, strict=True)
+        if person.name and person.named_at
+    ]
+    if told:
+        with connection.cursor() as cursor:
+            cursor.execute(_RENAME, [list(column) for column in zip(*told, strict=True)])
 
 
 def _spelling(number: str) -> str:

@@ -49,7 +49,7 @@ class Seen:
 def seen(*, phone: str, bsuid: str, at: datetime, name: str = "", username: str = "") -> Seen:
     """Name a person by Meta's number and user id; either may be empty."""
     wa_id = phone.removeprefix("+")
-    return Seen(Person(wa_id=wa_id, bsuid=bsuid, name=name, username=username), at)
+    return Seen(Person(wa_id=wa_id, bsuid=bsuid, name=name, named_at=at, username=username), at)
 
 
 def contact_ids(everyone: Sequence[Seen], *, now: datetime) -> list[UUID]:

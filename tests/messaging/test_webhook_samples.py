@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import random
 
 import pytest
 from django.db import transaction
 
+from accounts import tenancy
+from messaging.contacts import editing
+from messaging.contacts.models import Contact
 from messaging.messages.models import Message
 from messaging.webhooks.models import DeadLetter
 from tests.messaging.webhook_events import (
@@ -64,6 +69,42 @@ def test_any_order_and_any_batches_give_the_same_end(everything: list[bytes], se
 
     assert differences(state_after([shuffled]), expected) == {}
     assert differences(state_after(one_by_one), expected) == {}
+
+
+def said(name: str, second: int) -> bytes:
+    """A text of the person of the samples, who calls themselves this at that second."""
+    parsed = json.loads(body("msg_text"))
+    value = parsed["entry"][0]["changes"][0]["value"]
+    value["contacts"][0]["profile"]["name"] = name
+    value["messages"][0] |= {"id": f"wamid.{second}", "timestamp": str(1793011200 + second)}
+    return json.dumps(parsed).encode()
+
+
+@pytest.mark.parametrize("order", itertools.permutations(range(4)))
+def test_a_person_ends_with_the_newest_name_they_gave(order: tuple[int, ...]) -> None:
+    told = [said("Lucía", 1), said("Lu", 2), said("Lucía", 3), said("Alucía", 3)]
+    make_tenants()
+    Contact.across_businesses.all().update(name="", named_at=None)
+
+    for place in order:
+        keep(told[place])
+        settle()
+
+    assert [one.name for one in Contact.across_businesses.all()] == ["Lucía"]
+
+
+def test_a_name_the_business_gave_stays() -> None:
+    make_tenants()
+    Contact.across_businesses.all().update(name="", named_at=None)
+    keep(said("Lu", 1))
+    settle()
+    contact = Contact.across_businesses.get()
+    with tenancy.scope(contact.business_id):
+        editing.update(contact, fields={"name": "Lucía, back door"}, by=None)
+    keep(said("Lulu", 2))
+    settle()
+
+    assert Contact.across_businesses.get().name == "Lucía, back door"
 
 
 def test_only_what_belongs_to_nobody_is_put_aside(everything: list[bytes]) -> None:

@@ -133,8 +133,7 @@ def _same(now: datetime) -> datetime:
     return now
 
 
-# What differs between two runs that mean the same: our own ids and clocks, and names that are
-# first come, first served (the samples give one Meta user id to two people).
+# Left out is what differs between two runs that mean the same: our own ids and clocks.
 _QUERIES = {
     "messages": """
         SELECT m.wamid, s.phone_number_id, m.direction, m.type, m.status, m.category, m.address,
@@ -148,7 +147,7 @@ _QUERIES = {
         SELECT m.wamid, e.status, e.occurred_at, e.error::text
         FROM messaging_messageevent e JOIN messaging_message m ON m.id = e.message_id""",
     "contacts": """
-        SELECT phone, phone_key, bsuid, username, country, undeliverable_at
+        SELECT name, phone, phone_key, bsuid, username, country, undeliverable_at
         FROM messaging_contact""",
     "conversations": """
         SELECT s.phone_number_id, c.phone_key, c.bsuid, v.status, v.last_inbound_at,
@@ -176,8 +175,7 @@ _QUERIES = {
         FROM messaging_senderactivity a JOIN messaging_sender s ON s.id = a.sender_id""",
     "told": """
         SELECT s.phone_number_id, e.kind, e.detail, e.created_at
-        FROM messaging_senderevent e JOIN messaging_sender s ON s.id = e.sender_id
-        WHERE e.kind IN ('quality', 'status', 'limit')""",
+        FROM messaging_senderevent e JOIN messaging_sender s ON s.id = e.sender_id""",
     "dead": """
         SELECT encode(r.body, 'hex'), d.reason FROM messaging_deadletter d
         JOIN messaging_rawevent r ON r.id = d.event_id""",
