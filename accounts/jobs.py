@@ -6,3 +6,4 @@ FORGET_ANSWERS = Job("accounts.forget_answers")  # hourly: expired idempotency r
 FORGET_TOKENS = Job("accounts.forget_tokens")  # daily: expired refresh tokens
 END_GRANTS = Job("accounts.end_grants")  # every few minutes: grants whose time is over
 CHECK_TOKENS = Job("accounts.check_tokens")  # hourly: does Meta still accept our access tokens
+EXPIRE_APPROVALS = Job("accounts.expire_approvals")  # hourly: requests nobody decided in time

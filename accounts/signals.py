@@ -141,6 +141,31 @@ class TokenHealthChanged:
     after: str
 
 
+@dataclass(frozen=True, slots=True)
+class ApprovalChanged:
+    """A second person was asked, agreed or refused, or what they agreed to was done or changed.
+
+    The signal says which; `digest` names exactly what it is about.
+    """
+
+    business_id: UUID
+    approval_id: UUID
+    kind: str
+    subject_type: str
+    subject_id: str
+    digest: str
+    by: Access | None
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityPolicyChanged:
+    """A business demands something else of its people: the settings before and after."""
+
+    business_id: UUID
+    changes: dict[str, tuple[object, object]]
+    by: Access | None
+
+
 business_changed = Signal()  # kwargs: fact: BusinessChanged
 member_role_changed = Signal()  # kwargs: fact: MemberRoleChanged
 permissions_changed = Signal()  # kwargs: fact: PermissionsChanged
@@ -153,3 +178,11 @@ signed_out = Signal()  # kwargs: fact: SignedOut
 whatsapp_account_connected = Signal()  # kwargs: fact: WhatsAppAccountConnected
 access_token_rotated = Signal()  # kwargs: fact: AccessTokenRotated
 token_health_changed = Signal()  # kwargs: fact: TokenHealthChanged
+approval_requested = Signal()  # kwargs: fact: ApprovalChanged
+approval_approved = Signal()  # kwargs: fact: ApprovalChanged
+approval_rejected = Signal()  # kwargs: fact: ApprovalChanged
+approval_withdrawn = Signal()  # kwargs: fact: ApprovalChanged
+approval_voided = Signal()  # kwargs: fact: ApprovalChanged
+approval_expired = Signal()  # kwargs: fact: ApprovalChanged
+approval_used = Signal()  # kwargs: fact: ApprovalChanged
+security_policy_changed = Signal()  # kwargs: fact: SecurityPolicyChanged

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from accounts import credentials, grants, idempotency, jobs, sign_ins, tenancy, tokens
+from accounts import (
+    approvals,
+    credentials,
+    grants,
+    idempotency,
+    jobs,
+    sign_ins,
+    tenancy,
+    tokens,
+)
 from config.lib.tasks import task
 
 
@@ -35,3 +44,9 @@ def end_grants(**_: object) -> dict[str, int]:
 def check_tokens(**_: object) -> dict[str, int]:
     """Ask Meta whether it still accepts each account's token."""
     return credentials.check_all(now=timezone.now())
+
+
+@task(jobs.EXPIRE_APPROVALS)
+def expire_approvals(**_: object) -> dict[str, int]:
+    """End requests to a second person that nobody decided or used in time."""
+    return {"expired": approvals.expire(now=timezone.now())}

@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import IntConverter
 
-from accounts.api import permissions, views
+from accounts.api import approvals, permissions, views
 
 
 class UserIdConverter(IntConverter):
@@ -36,6 +36,23 @@ urlpatterns = [
         name="api-key",
     ),
     path("api-keys/<str:pk>/rotate", views.ApiKeys.as_view({"post": "rotate"}), name="key-rotate"),
+    path("approvals", approvals.Approvals.as_view({"get": "list"}), name="approvals"),
+    path("approvals/<str:pk>", approvals.Approvals.as_view({"get": "retrieve"}), name="approval"),
+    path(
+        "approvals/<str:pk>/approve",
+        approvals.Approvals.as_view({"post": "approve"}),
+        name="approval-approve",
+    ),
+    path(
+        "approvals/<str:pk>/reject",
+        approvals.Approvals.as_view({"post": "reject"}),
+        name="approval-reject",
+    ),
+    path(
+        "approvals/<str:pk>/withdraw",
+        approvals.Approvals.as_view({"post": "withdraw"}),
+        name="approval-withdraw",
+    ),
     path("permissions", permissions.Grants.as_view(), name="permissions"),
     path("permissions/roles", permissions.Roles.as_view(), name="permission-roles"),
     path("permissions/assign", permissions.Assign.as_view(), name="permission-assign"),

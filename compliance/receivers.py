@@ -34,6 +34,19 @@ _ENTRIES: Final[tuple[tuple[Signal, str, str, str], ...]] = (
         "whatsapp_account",
         "account_id",
     ),
+    (signals.approval_requested, "approval.requested", "approval", "approval_id"),
+    (signals.approval_approved, "approval.approved", "approval", "approval_id"),
+    (signals.approval_rejected, "approval.rejected", "approval", "approval_id"),
+    (signals.approval_withdrawn, "approval.withdrawn", "approval", "approval_id"),
+    (signals.approval_voided, "approval.voided", "approval", "approval_id"),
+    (signals.approval_expired, "approval.expired", "approval", "approval_id"),
+    (signals.approval_used, "approval.used", "approval", "approval_id"),
+    (
+        signals.security_policy_changed,
+        "security_policy.changed",
+        "security_policy",
+        "business_id",
+    ),
 )
 _SIGNED: Final = (signals.signed_in, signals.signed_out)
 

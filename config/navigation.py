@@ -57,6 +57,8 @@ GROUPS: Final[tuple[tuple[str, tuple[Page, ...]], ...]] = (
         (
             Page("Members", "accounts.membership", "badge"),
             Page("API keys", "accounts.apikey", "key"),
+            Page("Approvals", "accounts.approval", "how_to_reg"),
+            Page("Security", "accounts.securitypolicy", "lock_person"),
             Page("Audit trail", "compliance.auditentry", "policy"),
             Page("Businesses", "accounts.business", "storefront"),
         ),

@@ -10,14 +10,17 @@ class MessagingConfig(AppConfig):
     verbose_name = "Messaging"
 
     def ready(self) -> None:
+        from accounts import approvals
         from compliance import persons
         from messaging import (
             grantable,
             privacy,
             receivers,  # noqa: F401  # connects the receivers
         )
+        from messaging.campaigns import approval
         from messaging.contacts import people
 
         grantable.register()
         privacy.register()
         persons.register(people.keys_of_many)
+        approvals.watch("campaign", approval.now_of)

@@ -1,3 +1,11 @@
 """Pages about who: businesses, members, users, API keys, WhatsApp accounts."""
 
-from accounts.admin import api_keys, businesses, members, users, whatsapp  # noqa: F401  # register
+from accounts.admin import (  # noqa: F401  # register their pages
+    api_keys,
+    approvals,
+    businesses,
+    members,
+    security,
+    users,
+    whatsapp,
+)

@@ -13,6 +13,8 @@ class ProjectError(Exception):
 
     status = 500
     code = "error"
+    # A refusal that leaves something behind: what was written before it stays.
+    keeps_work = False
 
     def __init__(
         self,

@@ -48,6 +48,7 @@ CELERY_BEAT_SCHEDULE = {
     "sync templates": {"task": "templates.sync_all", "schedule": 3600.0},
     "check tokens": {"task": "accounts.check_tokens", "schedule": 3600.0},
     "end grants": {"task": "accounts.end_grants", "schedule": 300.0},
+    "expire approvals": {"task": "accounts.expire_approvals", "schedule": 3600.0},
     "forget answers": {"task": "accounts.forget_answers", "schedule": 3600.0},
     "nightly backup": {"task": "backups.nightly", "schedule": crontab(hour="2", minute="30")},
     "seal audit trail": {

@@ -85,6 +85,8 @@ SPECTACULAR_SETTINGS = {
         "config.lib.api.schema.share_errors",
     ],
     "ENUM_NAME_OVERRIDES": {
+        "ApprovalKind": "accounts.models_security.ApprovalKind",
+        "ApprovalStatus": "accounts.models_security.Approval.Status",
         "BusinessStatus": "accounts.models.Business.Status",
         "CampaignStatus": "messaging.campaigns.models.Campaign.Status",
         "ConsentStatus": "compliance.models.ConsentStatus",

@@ -22,11 +22,12 @@ from django.urls import URLPattern, reverse
 from django.utils import timezone
 from unfold.enums import ActionVariant
 
+from accounts.approvals import NeedsApproval
 from config.lib import moments, streams
 from config.lib.admin import Call, EmptyState, OperatorForm, Step, TenantAdmin, asking, verb
 from config.lib.admin.rendering import badge
 from config.lib.errors import ProjectError
-from messaging.admin import drawing, pages, plan
+from messaging.admin import approval, drawing, pages, plan
 from messaging.admin.forms.campaigns import (
     SOURCES,
     AudienceForm,
@@ -34,7 +35,7 @@ from messaging.admin.forms.campaigns import (
     MessageForm,
     VariablesForm,
 )
-from messaging.campaigns import audience, dryrun, outcomes, preview, progress, run
+from messaging.campaigns import audience, dryrun, outcomes, preview, progress, run, words
 from messaging.campaigns.models import Campaign
 from messaging.campaigns.run import Actor
 from messaging.contacts.models import Contact
@@ -330,10 +331,11 @@ class CampaignAdmin(TenantAdmin[Campaign]):
             campaign=campaign,
             bubble=_example(campaign.template),
             sender_name=campaign.sender.verified_name,
-            audience_words=drawing.audience(campaign.audience),
+            audience_words=words.audience(campaign.audience),
             is_alive=campaign.status in _ALIVE or _is_settling(campaign),
             verbs=self._verbs(request, campaign),
             is_unlaunched=run.is_unlaunched(campaign),
+            approval=approval.show(campaign, reader=pages.caller(request), now=timezone.now()),
             **drawing.progress_facts(progress.of(campaign, now=timezone.now())),
         )
 
@@ -384,7 +386,7 @@ class CampaignAdmin(TenantAdmin[Campaign]):
     )
     def pause(self, call: Call) -> str:
         """Let nothing more through."""
-        run.pause(call.obj, reason=call.data["reason"], by=Actor(call.by.user), now=call.now)
+        run.pause(call.obj, reason=call.data["reason"], by=Actor.of(call.by), now=call.now)
         return "The campaign is paused: nothing more leaves until it is resumed."
 
     @verb(
@@ -395,7 +397,7 @@ class CampaignAdmin(TenantAdmin[Campaign]):
     )
     def resume(self, call: Call) -> str:
         """Go on where it stopped."""
-        run.resume(call.obj, by=Actor(call.by.user), now=call.now)
+        run.resume(call.obj, by=Actor.of(call.by), now=call.now)
         return "The campaign goes on where it stopped."
 
     @verb(
@@ -410,7 +412,7 @@ class CampaignAdmin(TenantAdmin[Campaign]):
     )
     def cancel(self, call: Call) -> str:
         """End it."""
-        run.cancel(call.obj, by=Actor(call.by.user), now=call.now)
+        run.cancel(call.obj, by=Actor.of(call.by), now=call.now)
         return "The campaign is cancelled."
 
 
@@ -506,7 +508,7 @@ def _check_facts(campaign: Campaign, result: dryrun.DryRun) -> dict[str, Any]:
 
 def _launch(campaign: Campaign, form: LaunchForm, request: HttpRequest) -> bool:
     data, now = form.cleaned_data, timezone.now()
-    by = Actor(user=pages.reader(request))
+    by = Actor.of(pages.caller(request))
     try:
         run.update(
             campaign,
@@ -519,6 +521,7 @@ def _launch(campaign: Campaign, form: LaunchForm, request: HttpRequest) -> bool:
                 not_after=data["not_after"],
             ),
             by=by,
+            now=now,
         )
         if data["when"] == "later":
             run.schedule(campaign, at=data["scheduled_at"], by=by, now=now)
@@ -526,6 +529,8 @@ def _launch(campaign: Campaign, form: LaunchForm, request: HttpRequest) -> bool:
         else:
             run.launch(campaign, by=by, now=now)
             flash.success(request, "The campaign is on its way.")
+    except NeedsApproval as error:
+        flash.warning(request, error.detail)
     except ProjectError as error:
         form.add_error(error.attr if error.attr in form.fields else None, error.detail)
         return False

@@ -16,7 +16,6 @@ from django.utils.safestring import SafeString
 from messaging.campaigns import outcomes
 from messaging.campaigns.models import Campaign
 from messaging.campaigns.progress import Progress
-from messaging.contacts.models import ContactImport, ContactList
 from messaging.contacts.refused import neutral
 from messaging.errors import SENTENCES, Refusal
 from messaging.messages.models import Message
@@ -162,26 +161,6 @@ def duration(seconds: int) -> str:
     return f"about {round(seconds / 86400)} days"
 
 
-def audience(spec: Mapping[str, Any]) -> list[str]:
-    """Return an audience in words, one condition each."""
-    words: list[str] = []
-    if spec.get("all"):
-        words.append("Everybody")
-    if spec.get("recipients"):
-        words.append("People named one by one")
-    if "list" in spec:
-        found = ContactList.objects.filter(pk=spec["list"]).first()
-        words.append(f"List “{found.name if found else 'deleted'}”")
-    if "import" in spec:
-        held = ContactImport.objects.filter(pk=spec["import"]).first()
-        words.append(f"Import “{held.filename if held else 'deleted'}”")
-    if "tag" in spec:
-        words.append(f"Tag “{spec['tag']}”")
-    for name, value in spec.get("filter", {}).items():
-        words.append(f"{name.replace('_', ' ').capitalize()}: {_value(value)}")
-    return words or ["Nobody yet"]
-
-
 def workbook(campaign: Campaign) -> IO[bytes]:
     """Return the outcomes as a workbook, written row by row to a temporary file."""
     file = TemporaryFile()  # noqa: SIM115  # closed with the answer it is for
@@ -203,12 +182,6 @@ def _failure(code: int | None, word: str, count: int) -> Reason:
         info = describe(code)
         return Reason(str(code), info.title, count, info.advice)
     return Reason(word, reason(word) if word else "No reason was given.", count)
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "; ".join(f"{name} of {_value(words)}" for name, words in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _cell(value: Any) -> str:

@@ -15,6 +15,8 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
+from accounts import access
+from accounts.access import Access
 from accounts.models import Business, User
 from config.lib.admin import asking
 from config.lib.errors import ProjectError
@@ -80,6 +82,14 @@ def find(rows: QuerySet[Any], key: object) -> Any:
         found = rows.filter(pk=key).first()
     except (ValueError, TypeError, ValidationError) as error:
         raise Http404 from error  # no key at all
+    if found is None:
+        raise Http404
+    return found
+
+
+def caller(request: HttpRequest) -> Access:
+    """Return who reads the page, in the business of the session."""
+    found = access.of(request)
     if found is None:
         raise Http404
     return found

@@ -104,7 +104,7 @@ def write(request: HttpRequest, draft: Draft, *, now: datetime) -> Campaign:
     sender, template = draft.find_sender(), draft.find_template()
     assert sender is not None  # noqa: S101  # asked by is_ready_for
     assert template is not None  # noqa: S101  # same
-    by = Actor(user=pages.reader(request))
+    by = Actor.of(pages.caller(request))
     held = _campaign(draft.key) if draft.key != NEW else None
     plan = Plan(
         name=draft.name,
@@ -114,7 +114,7 @@ def write(request: HttpRequest, draft: Draft, *, now: datetime) -> Campaign:
         variables=draft.variables,
         not_after=held.not_after if held else None,
     )
-    campaign = run.update(held, plan, by=by) if held else run.create(plan, by=by, now=now)
+    campaign = run.update(held, plan, by=by, now=now) if held else run.create(plan, by=by, now=now)
     forget(request, draft.key)
     note_accepted(request, campaign, None)
     return campaign

@@ -19,7 +19,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from config.lib import ids
-from messaging.campaigns import holds, run, skips, verdicts
+from messaging.campaigns import approval, holds, run, skips, verdicts
 from messaging.campaigns.errors import Invalid
 from messaging.campaigns.models import Campaign
 from messaging.campaigns.verdicts import START, Verdict
@@ -110,7 +110,13 @@ def _page(campaign: Campaign, *, size: int, now: datetime) -> Counter[str]:
     except Invalid as error:
         run.stop_by_system(campaign, reason=error.detail, now=now)
         return Counter()
-    people = judge.page(after=campaign.cursor, limit=size)
+    if campaign.approved is not None:
+        size = verdicts.PAGE  # what was approved was hashed in pages of this size
+    rows = judge.rows(after=campaign.cursor, limit=size)
+    if objection := approval.find_objection(campaign, rows):
+        run.stop_by_system(campaign, reason=objection, now=now)
+        return Counter()
+    people = [judge.verdict(row) for row in rows]
     counts = _write(campaign, people, now=now) if people else Counter()
     is_first = campaign.cursor is None
     if people:

@@ -71,6 +71,12 @@ class Campaign(TenantModel):
         editable=False,
         help_text="How many messages were settled, lately and when: rate and stand-still.",
     )
+    approved = models.JSONField(
+        null=True,
+        editable=False,
+        help_text="What a second person agreed to: hashes of the message and of each page of "
+        "people, by the one before it. Empty when nobody was asked.",
+    )
     paused_at = models.DateTimeField(null=True, editable=False, help_text="Last time it was.")
     pause_reason = models.CharField(max_length=200, blank=True)
     error = models.CharField(max_length=300, blank=True)

@@ -15,12 +15,14 @@ from uuid import UUID
 
 from django.db import transaction
 
-from accounts import tenancy
+from accounts import approvals, tenancy
+from accounts.access import Access
+from accounts.approvals import NeedsApproval
 from accounts.models import Business, User
 from compliance import audit
 from config.lib.errors import Conflict, InvalidInput, NotFound
 from messaging import jobs
-from messaging.campaigns import audience, recipients, variables
+from messaging.campaigns import approval, audience, recipients, variables
 from messaging.campaigns.errors import (
     AlreadyLaunched,
     AlreadyOver,
@@ -53,10 +55,23 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who takes a step: a user, or something with a name."""
+    """Who takes a step: a user, or something with a name. `access` is theirs in a request."""
 
     user: User | None = None
     name: str = ""
+    access: Access | None = None
+
+    @classmethod
+    def of(cls, access: Access) -> Actor:
+        """Return the caller of a request as an actor."""
+        return cls(access.user, access.actor_name, access)
+
+
+def access_of(by: Actor) -> Access | None:
+    """Return who a second person is asked on behalf of; None for the system."""
+    if by.access is None and by.user is not None:
+        return Access(by.user, None, None, frozenset())
+    return by.access
 
 
 SYSTEM: Final = Actor(name="system")
@@ -93,10 +108,10 @@ def create(plan: Plan, *, by: Actor, now: datetime) -> Campaign:
 
 
 @transaction.atomic
-def update(campaign: Campaign, plan: Plan, *, by: Actor) -> Campaign:
+def update(campaign: Campaign, plan: Plan, *, by: Actor, now: datetime) -> Campaign:
     """Change a campaign that was not launched; people named one by one stay.
 
-    Raises as `create`, and `AlreadyLaunched`.
+    An approval of it as it was ends. Raises as `create`, and `AlreadyLaunched`.
     """
     held = _locked(campaign)
     _require_unlaunched(held)
@@ -106,12 +121,16 @@ def update(campaign: Campaign, plan: Plan, *, by: Actor) -> Campaign:
     _fill(held, plan)
     held.save()
     _note("changed", held, by)
+    approval.recheck(held, by=access_of(by), now=now)
     return held
 
 
-@transaction.atomic
+@approvals.asking
 def schedule(campaign: Campaign, *, at: datetime, by: Actor, now: datetime) -> Campaign:
-    """Let a campaign start by itself. Raises `AlreadyLaunched`, or `InvalidInput` for the past."""
+    """Let a campaign start by itself. Raises `AlreadyLaunched`, or `InvalidInput` for the past.
+
+    Raises `ApprovalRequired` or `ApprovalVoid` where a second person has to agree first.
+    """
     held = _locked(campaign)
     _require_unlaunched(held)
     if at <= now:
@@ -119,21 +138,24 @@ def schedule(campaign: Campaign, *, at: datetime, by: Actor, now: datetime) -> C
     if held.not_after and held.not_after <= at:
         raise InvalidInput("It would start after its last time to send.", attr="not_after")
     _require_ready(held)
+    held.total = count_people(held, born_by=now)
+    approval.require_planned(held, starts=at, by=access_of(by), now=now)
     held.status, held.scheduled_at, held.pause_reason = Status.SCHEDULED, at, ""
     held.save(update_fields=["status", "scheduled_at", "pause_reason"])
     _note("scheduled", held, by, at=at.isoformat())
     return held
 
 
-@transaction.atomic
+@approvals.asking
 def launch(campaign: Campaign, *, by: Actor, now: datetime) -> Campaign:
     """Start a campaign, once: the second of two launches raises `AlreadyLaunched`.
 
-    Raises `NobodyThere`, and the refusals of a template that may not be sent.
+    Raises `NobodyThere`, the refusals of a template that may not be sent, and `ApprovalRequired`
+    or `ApprovalVoid` where a second person has to agree first.
     """
     held = _locked(campaign)
     _require_unlaunched(held)
-    _start(held, now=now)
+    _start(held, starts=None, by=access_of(by), now=now)
     _note("launched", held, by, people=held.total)
     return held
 
@@ -152,7 +174,7 @@ def pause(campaign: Campaign, *, reason: str, by: Actor, now: datetime) -> Campa
     return held
 
 
-@transaction.atomic
+@approvals.asking
 def resume(campaign: Campaign, *, by: Actor, now: datetime) -> Campaign:
     """Let a paused campaign go on where it stopped; one that never started starts now.
 
@@ -166,13 +188,14 @@ def resume(campaign: Campaign, *, by: Actor, now: datetime) -> Campaign:
     if held.status != Status.PAUSED:
         raise WrongState("The campaign is not paused.")
     if held.launched_at is None:
-        _start(held, now=now)
+        _start(held, starts=None, by=access_of(by), now=now)
     else:
         catalog.require_sendable(held.template)
+        approval.require_rest(held, by=access_of(by), now=now)
         held.status = Status.RUNNING if held.fanned_out_at else Status.LAUNCHING
         held.pause_reason = ""
         held.pulse = {}
-        held.save(update_fields=["status", "pause_reason", "pulse"])
+        held.save(update_fields=["status", "pause_reason", "pulse", "approved"])
         _follow(held)
     _note("resumed", held, by)
     return held
@@ -226,9 +249,11 @@ def start_or_pause(campaign: Campaign, *, latest: datetime, now: datetime) -> bo
         return False
     try:
         with transaction.atomic():
-            _start(campaign, now=now)
+            _start(campaign, starts=campaign.scheduled_at, by=None, now=now)
     except (Conflict, InvalidInput) as error:
         campaign.refresh_from_db()
+        if isinstance(error, NeedsApproval):
+            error.ask()
         _stop(campaign, reason=f"Could not start: {error.detail}", by=SYSTEM, now=now)
         return False
     _note("launched", campaign, SYSTEM, people=campaign.total)
@@ -292,15 +317,25 @@ def _require_ready(campaign: Campaign) -> None:
     variables.prepare(campaign.template, campaign.variables, may_lack=is_given)
 
 
-def _start(campaign: Campaign, *, now: datetime) -> None:
+def count_people(campaign: Campaign, *, born_by: datetime | None = None) -> int:
+    """Return how many people an unlaunched campaign goes to. Raises `AudienceInvalid`."""
+    if audience.RECIPIENTS in campaign.audience:
+        return campaign.total
+    return audience.resolve(campaign.audience, born_by=born_by).count()
+
+
+def _start(
+    campaign: Campaign, *, starts: datetime | None, by: Access | None, now: datetime
+) -> None:
+    """Launch a campaign whose row is locked; `starts` is the time it was planned for."""
     _require_ready(campaign)
-    if audience.RECIPIENTS not in campaign.audience:
-        campaign.total = audience.resolve(campaign.audience, born_by=now).count()
+    campaign.total = count_people(campaign, born_by=now)
     if not campaign.total:
         raise NobodyThere("There is nobody in this audience.")
     campaign.status, campaign.launched_at = Status.LAUNCHING, now
+    approval.require(campaign, starts=starts, by=by, now=now)
     campaign.pause_reason = ""
-    campaign.save(update_fields=["status", "launched_at", "total", "pause_reason"])
+    campaign.save(update_fields=["status", "launched_at", "total", "pause_reason", "approved"])
     _follow(campaign)
 
 

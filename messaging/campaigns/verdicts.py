@@ -6,7 +6,7 @@ The launch and the dry run ask the same question here, so that they agree.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -61,19 +61,19 @@ class Judge:
 
     def rows(self, *, after: UUID | None, limit: int = PAGE) -> list[Row]:
         """Return the next people by id, as `verdict` takes them."""
-        scope = Scope(self.template.category)
+        sql = _sql(self.audience, self.writer, Scope(self.template.category))
+        return self._restrained(self._fetch(sql, after, limit))
+
+    def people(self, *, after: UUID | None, limit: int = PAGE) -> list[Row]:
+        """Return the next people like `rows`, without asking for their consent: it is empty."""
+        return self._fetch(_people_sql(self.audience, self.writer), after, limit)
+
+    def _fetch(self, sql: str, after: UUID | None, limit: int) -> list[Row]:
+        params = {**self.audience.params, **self.writer.params}
         with connection.cursor() as cursor:
-            cursor.execute(
-                _sql(self.audience, self.writer, scope),
-                {
-                    **self.audience.params,
-                    **self.writer.params,
-                    "after": after or START,
-                    "limit": limit,
-                },
-            )
+            cursor.execute(sql, {**params, "after": after or START, "limit": limit})
             found: list[Row] = cursor.fetchall()
-        return self._restrained(found)
+        return found
 
     def _restrained(self, rows: list[Row]) -> list[Row]:
         """Refuse those who got as much marketing lately as they may."""
@@ -112,6 +112,11 @@ class Judge:
 def judge(campaign: Campaign, *, now: datetime) -> Judge:
     """Return the judge of a campaign. Raises `AudienceInvalid` or `VariablesInvalid`."""
     is_offer = campaign.template.category == Scope.MARKETING
+    return replace(readers(campaign), cap=policy.current().cap if is_offer else None, now=now)
+
+
+def readers(campaign: Campaign) -> Judge:
+    """Return the judge of a campaign for whom it goes to and what they read. Raises as `judge`."""
     is_given = audience.RECIPIENTS in campaign.audience
     return Judge(
         audience=audience.resolve(
@@ -121,8 +126,6 @@ def judge(campaign: Campaign, *, now: datetime) -> Judge:
         writer=variables.prepare(campaign.template, campaign.variables, may_lack=is_given),
         # Meta sends authentication templates to numbers only.
         needs_phone=campaign.template.category == Scope.AUTHENTICATION,
-        cap=policy.current().cap if is_offer else None,
-        now=now,
     )
 
 
@@ -137,15 +140,31 @@ def _sql(audience: Audience, writer: Writer, scope: Scope) -> str:
         addresses=["c.phone_key", "c.bsuid"],
         scope=f"'{scope.value}'",
     )
-    fields = [f"{column} AS f{number}" for number, column in enumerate(writer.columns)]
-    names = [f"c.f{number}" for number, _ in enumerate(writer.columns)]
-    person = "c.business_id, c.phone, c.phone_key, c.bsuid"
-    inner = ", ".join([f"{audience.key} AS id", person, *fields])
-    outer = ", ".join(["c.id", "c.phone", "c.bsuid", "verdict.code", "c.own", *names])
     return (
-        f"SELECT {outer} FROM (SELECT {inner}, {audience.own} AS own FROM {audience.source} "  # noqa: S608  # fragments of ours
-        f"WHERE {audience.where} AND {audience.key} > %(after)s "
-        f"ORDER BY {audience.key} LIMIT %(limit)s) AS c CROSS JOIN LATERAL "
+        f"SELECT {_outer(writer, 'verdict.code')} FROM {_inner(audience, writer)} "  # noqa: S608  # fragments of ours
+        "CROSS JOIN LATERAL "
         f"(SELECT {rule.code} AS code FROM (SELECT) AS one {rule.joins} OFFSET 0) AS verdict "
         "ORDER BY c.id"
+    )
+
+
+def _people_sql(audience: Audience, writer: Writer) -> str:
+    """Return the page query of the people alone."""
+    outer = _outer(writer, "NULL::text")
+    return f"SELECT {outer} FROM {_inner(audience, writer)} ORDER BY c.id"  # noqa: S608  # same
+
+
+def _outer(writer: Writer, code: str) -> str:
+    names = [f"c.f{number}" for number, _ in enumerate(writer.columns)]
+    return ", ".join(["c.id", "c.phone", "c.bsuid", code, "c.own", *names])
+
+
+def _inner(audience: Audience, writer: Writer) -> str:
+    fields = [f"{column} AS f{number}" for number, column in enumerate(writer.columns)]
+    person = "c.business_id, c.phone, c.phone_key, c.bsuid"
+    inner = ", ".join([f"{audience.key} AS id", person, *fields])
+    return (
+        f"(SELECT {inner}, {audience.own} AS own FROM {audience.source} "  # noqa: S608  # same
+        f"WHERE {audience.where} AND {audience.key} > %(after)s "
+        f"ORDER BY {audience.key} LIMIT %(limit)s) AS c"
     )

@@ -11,7 +11,16 @@ from django.db.models import Model
 from django.utils import timezone
 
 from accounts import grants, objects, tenancy
-from accounts.models import ApiKey, Business, Invitation, Role, User, WhatsAppAccount
+from accounts.models import (
+    ApiKey,
+    Approval,
+    Business,
+    Invitation,
+    Role,
+    SecurityPolicy,
+    User,
+    WhatsAppAccount,
+)
 from accounts.tenancy import TenantModel
 from analytics.models import FailureHour, MessageHour
 from compliance import audit
@@ -205,6 +214,10 @@ def _more(tenant: Tenant) -> None:
             category="marketing", metric=metric, count=tenant.number)  # fmt: skip
     _of(business, FailureHour, hour=hour, sender_id=sender.pk, status="failed", error_code=131026,
         error_reason="undeliverable", count=tenant.number)  # fmt: skip
+    _of(business, SecurityPolicy)
+    _of(business, Approval, kind="campaign", subject_type="campaign", title=word, requester=word,
+        subject_id=str(tenant.campaign.pk), requested_by=tenant.users[Role.MANAGER],
+        requested_at=now, expires_at=now + timedelta(days=7))  # fmt: skip
     ConversationFactory.create(business=business, sender=sender, contact=tenant.contact)
     _of(business, Invitation, email=f"guest@{word.lower()}.example", role=Role.AGENT, nonce=word,
         created_at=now, expires_at=now)  # fmt: skip

@@ -14,7 +14,7 @@ from zipfile import ZipFile
 import pytest
 from rest_framework.test import APIClient
 
-from accounts.models import Role, User
+from accounts.models import Approval, Role, User
 from config.lib.ids import new_id
 from tests.factories.accounts import PlatformAdminFactory
 from tests.factories.cast import client_of
@@ -27,6 +27,10 @@ UNKNOWN_NUMBER = "987654321987"
 # The row of a business that a route's path names, and how an id that does not exist looks.
 Reference = tuple[Callable[[Tenant], Any], str]
 FOREIGN: dict[str, Reference] = {
+    **{
+        name: (lambda one: Approval.across_businesses.get(business=one.business).pk, "uuid")
+        for name in ("approval", "approval-approve", "approval-reject", "approval-withdraw")
+    },
     "api-key": (lambda one: one.api_key.pk, "uuid"),
     "audit-logs-of-user": (lambda one: one.users[Role.AGENT].pk, "number"),
     "business": (lambda one: one.business.pk, "uuid"),

@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from config.lib.api import idempotency, parsers, permissions
+from config.lib.errors import ProjectError
 
 _METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -79,7 +80,17 @@ class ApiMixin(APIView):
     def _respond(self, respond: Callable[[], Response]) -> Response:
         if self.request.method != "POST" or not self.idempotent:
             return respond()
-        return idempotency.respond_once(self.request, respond, self.handle_exception)
+        kept = partial(self._kept, respond)
+        return idempotency.respond_once(self.request, kept, self.handle_exception)
+
+    def _kept(self, respond: Callable[[], Response]) -> Response:
+        """Answer a refusal that leaves work behind where its transaction is not taken back."""
+        try:
+            return respond()
+        except ProjectError as error:
+            if not error.keeps_work:
+                raise
+            return self.handle_exception(error)
 
 
 class ApiView(ApiMixin, APIView):

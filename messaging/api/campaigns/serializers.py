@@ -168,7 +168,8 @@ class DryRunOutput(BulkSendOutput):
 class ControlInput(serializers.Serializer[Any]):
     """What to do with a campaign."""
 
-    action = serializers.ChoiceField(["pause", "resume", "cancel"])
+    action = serializers.ChoiceField(["launch", "pause", "resume", "cancel"])
+    scheduled_at = Instant(required=False, allow_null=True, help_text="For `launch`: when.")
 
 
 class StalledOutput(serializers.Serializer[Any]):

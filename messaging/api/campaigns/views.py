@@ -14,6 +14,7 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.approvals import NeedsApproval
 from config.lib.api.filters import require_known
 from config.lib.api.views import ApiView
 from config.lib.errors import InvalidInput, NotFound
@@ -45,7 +46,9 @@ class BulkSend(ApiView):
 
         People given who are no contacts yet become some. An address that is none, and a person
         given twice, are skipped. 409: `template_not_approved`, `template_paused`,
-        `audience_empty`.
+        `audience_empty`; `approval_required` where the business wants a second person: then the
+        campaign stays as a draft, `extra` has its `id` and the `approval` to be decided, and
+        `launch` starts it afterwards.
         """
         given = valid(serializers.BulkSendInput, request)
         by, now = _actor(request), timezone.now()
@@ -54,8 +57,17 @@ class BulkSend(ApiView):
             found = dryrun.of_plan(plan, by=by, now=now)
             return Response(serializers.DryRunOutput({**_as_dict(found), "id": None}).data)
         with transaction.atomic():
-            campaign = _begin(plan, given.get("scheduled_at"), by=by, now=now)
-            body = serializers.BulkSendOutput(_expected(campaign)).data
+            campaign = run.create(plan, by=by, now=now)
+            try:
+                campaign = _begin(campaign, given.get("scheduled_at"), by=by, now=now)
+            except NeedsApproval as error:
+                refused: NeedsApproval | None = error
+            else:
+                refused = None
+                body = serializers.BulkSendOutput(_expected(campaign)).data
+        if refused is not None:
+            refused.extra["id"] = str(campaign.pk)
+            raise refused
         return Response(body, status=status.HTTP_202_ACCEPTED)
 
 
@@ -72,17 +84,23 @@ class BulkSendProgress(ApiView):
 
 
 class BulkSendControl(ApiView):
-    """Pause, resume and cancel."""
+    """Pause, resume, cancel; launch what was approved."""
 
     permission = "messages.bulk_send"
 
     @extend_schema(request=serializers.ControlInput, responses=serializers.ProgressOutput)
     def post(self, request: Request, pk: UUID) -> Response:
-        """Pause, resume or cancel. Doing it twice changes nothing; 409 `campaign_over`."""
+        """Pause, resume or cancel. Doing it twice changes nothing; 409 `campaign_over`.
+
+        `launch` starts a draft, at `scheduled_at` if that is given; 409 `already_launched`,
+        `approval_required`, or `approval_void` when it is no longer what was approved.
+        """
         campaign = run.get(pk)
-        action = valid(serializers.ControlInput, request)["action"]
+        given = valid(serializers.ControlInput, request)
         by, now = _actor(request), timezone.now()
-        match action:
+        match given["action"]:
+            case "launch":
+                campaign = _begin(campaign, given.get("scheduled_at"), by=by, now=now)
             case "pause":
                 campaign = run.pause(campaign, reason=f"Paused by {by.name}", by=by, now=now)
             case "resume":
@@ -97,8 +115,7 @@ def _progress(campaign: Campaign) -> Response:
 
 
 def _actor(request: Request) -> Actor:
-    caller = caller_of(request)
-    return Actor(caller.user, caller.actor_name)
+    return Actor.of(caller_of(request))
 
 
 def _plan(given: Mapping[str, Any]) -> Plan:
@@ -141,8 +158,9 @@ def _template(sender: Sender, given: Mapping[str, Any]) -> Template:
     return catalog.get_sendable(sender.account, name, language)
 
 
-def _begin(plan: Plan, scheduled_at: datetime | None, *, by: Actor, now: datetime) -> Campaign:
-    campaign = run.create(plan, by=by, now=now)
+def _begin(
+    campaign: Campaign, scheduled_at: datetime | None, *, by: Actor, now: datetime
+) -> Campaign:
     if scheduled_at is not None and scheduled_at > now:
         return run.schedule(campaign, at=scheduled_at, by=by, now=now)
     return run.launch(campaign, by=by, now=now)
