@@ -10,9 +10,11 @@ class ComplianceConfig(AppConfig):
     verbose_name = "Compliance"
 
     def ready(self) -> None:
-        """Listen to accounts; say what is held about people."""
+        """Listen to accounts; say what is held about people; watch what the settings name."""
         from compliance import receivers
+        from compliance.audit import rows
         from compliance.privacy import holders
 
         receivers.connect()
         holders.register()
+        rows.watch_all()

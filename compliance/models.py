@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 
 from accounts.tenancy import TenantModel
 from compliance.audit.models import AuditEntry, AuditLink, AuditPending
+from compliance.audit.rows import RowChange
 from compliance.privacy.models import (
     ErasureRecord,
     PrivacyBatch,
@@ -34,6 +35,7 @@ __all__ = [
     "PrivacyRequest",
     "RetentionRule",
     "RetentionRun",
+    "RowChange",
     "Scope",
     "SuppressedPerson",
 ]

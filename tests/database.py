@@ -131,7 +131,8 @@ def _migrate(url: str) -> None:
             )
         modules = {app: f"trial_migrations.{app}" for app in APPS}
         (Path(directory) / "trial_settings.py").write_text(
-            f"from config.settings.test import *\nMIGRATION_MODULES = {modules!r}\n"
+            "from config.settings.test import *\n"
+            f"MIGRATION_MODULES = {{**MIGRATION_MODULES, **{modules!r}}}\n"
         )
         env = os.environ | {
             "DJANGO_SETTINGS_MODULE": "trial_settings",

@@ -6,7 +6,7 @@ The trail cannot be erased from, so what must be erasable must not get in.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -30,7 +30,7 @@ _HIDDEN_WORDS: Final = frozenset(
 _HIDDEN_NAMES: Final = frozenset(
     {
         *("api_key", "wa_id", "to", "from", "profile_name", "first_name", "last_name"),
-        *("full_name", "contact_name"),
+        *("full_name", "contact_name", "file", "filename"),
     }
 )
 _SHOWN_NAMES: Final = frozenset({"ip_address", "token_health"})
@@ -40,10 +40,10 @@ _EMAIL: Final = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+\.\w+")
 _ID: Final = re.compile(r"(?:^|_)ids?$")
 
 
-def clean(facts: Mapping[str, Any]) -> dict[str, Any]:
+def clean(facts: Mapping[str, Any], hidden: Collection[str] = ()) -> dict[str, Any]:
     """Return the facts as plain JSON values, with what must not be kept replaced."""
     return {
-        plain(str(name))[:80]: _value(str(name), value, _DEEPEST)
+        plain(str(name))[:80]: hide(value) if name in hidden else _value(str(name), value, _DEEPEST)
         for name, value in _first(facts.items())
     }
 
@@ -58,14 +58,14 @@ def is_hidden(name: str) -> bool:
     return "api_key" in name or not _HIDDEN_WORDS.isdisjoint(re.split(r"[\W_]+", name))
 
 
-def hide(value: object) -> str:
+def hide(value: object) -> str | None:
     """Return what stands for a value in the trail: nothing for nothing."""
-    return "" if value in (None, "", "None", "null") else MASKED
+    return None if value in (None, "", {}, []) else MASKED
 
 
 def _value(name: str, value: Any, depth: int) -> Any:
     if is_hidden(name):
-        return MASKED
+        return hide(value)
     if value is None or isinstance(value, bool | int | float):
         return value if not isinstance(value, float) or value == value else None
     if isinstance(value, str):

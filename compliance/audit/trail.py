@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -34,12 +34,13 @@ def record(
     actor_name: str = "",
     access: Access | None = None,
     origin: str = Origin.INTERNAL,
+    hidden: Collection[str] = (),
 ) -> AuditEntry:
     """Add an entry; the business is the one in scope, if any.
 
     Who acted is `access`, else `actor` and `actor_name`, else the caller of the request under
     way. Request id and address are the request's, the time is ours. Of `before` and `after`
-    only what differs is kept. Secrets, message text and people's data are masked.
+    only what differs is kept. Secrets, message text, people's data and `hidden` fields are masked.
     """
     caller = access or callers.current()
     if access or not (actor or actor_name):
@@ -55,8 +56,8 @@ def record(
         resource=resource[:60],
         resource_id=masking.shown("resource_id", str(resource_id))[:64],
         details=masking.clean(details or {}),
-        before=None if old is None else masking.clean(old),
-        after=None if new is None else masking.clean(new),
+        before=None if old is None else masking.clean(old, hidden),
+        after=None if new is None else masking.clean(new, hidden),
         ip_address=canonical.address(context.address()),
         request_id=_request_id(),
         created_at=timezone.now(),

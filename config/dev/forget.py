@@ -9,11 +9,11 @@ from django.db import IntegrityError, transaction
 from django.db.models import Field, Model, ProtectedError
 
 from accounts.models import Business
-from compliance.models import AuditEntry, AuditLink, AuditPending
+from compliance.models import AuditEntry, AuditLink, AuditPending, RowChange
 
 OURS: Final = ("accounts", "compliance", "templates_mgmt", "messaging", "analytics")
 # The trail of what was deleted stays, as it would anywhere.
-KEPT: Final = (AuditEntry, AuditLink, AuditPending)
+KEPT: Final = (AuditEntry, AuditLink, AuditPending, RowChange)
 
 
 @transaction.atomic

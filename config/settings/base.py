@@ -4,6 +4,7 @@ import django_stubs_ext
 
 from config.env import BASE_DIR, env
 from config.env import DATA_DIR as DATA_DIR
+from config.settings.audit import *  # noqa: F403
 from config.settings.celery import *  # noqa: F403
 from config.settings.database import *  # noqa: F403
 from config.settings.logging import *  # noqa: F403

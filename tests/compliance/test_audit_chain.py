@@ -11,6 +11,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from auditlog.context import disable_auditlog
 from django.core.management import CommandError, call_command
 from django.db import InternalError, ProgrammingError, connection, connections, transaction
 from django.utils import timezone
@@ -40,7 +41,8 @@ def outside(tmp_path: Path, settings: Any) -> Path:
 @pytest.fixture
 def trail(transactional_db: None) -> Iterator[Business]:
     """Return a business in scope with thirty entries, sealed and signed."""
-    made = BusinessFactory.create()
+    with disable_auditlog():
+        made = BusinessFactory.create()
     with tenancy.scope(made):
         write(30)
         sealing.run(now=timezone.now())
