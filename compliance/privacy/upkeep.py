@@ -6,7 +6,7 @@ from datetime import datetime
 
 from accounts import tenancy
 from accounts.tenancy import Door
-from compliance.privacy import erase, export, requests
+from compliance.privacy import erase, export, records, requests
 from compliance.privacy.models import PrivacyRequest
 
 
@@ -27,4 +27,5 @@ def sweep(*, now: datetime) -> dict[str, int]:
     for business_id in expired:
         with tenancy.scope(business_id):
             copies += export.forget_expired(now=now)
-    return {"woken": len(due), "left_behind": left_behind, "copies": copies}
+    stored = records.store_pending(now=now)
+    return {"stored": stored, "woken": len(due), "left_behind": left_behind, "copies": copies}
