@@ -4,6 +4,7 @@ from django.urls import path
 
 from compliance.api import views
 from compliance.api.audit import views as audit
+from compliance.api.privacy import views as privacy
 
 urlpatterns = [
     path(
@@ -30,4 +31,21 @@ urlpatterns = [
     ),
     path("compliance/opt-out", views.OptOut.as_view(), name="opt-out"),
     path("compliance/unsubscribe", views.Unsubscribe.as_view(), name="unsubscribe"),
+    path(
+        "privacy/requests",
+        privacy.Requests.as_view({"get": "list", "post": "create"}),
+        name="privacy-requests",
+    ),
+    path(
+        "privacy/requests/<uuid:pk>",
+        privacy.Requests.as_view({"get": "retrieve"}),
+        name="privacy-request",
+    ),
+    path("privacy/requests/<uuid:pk>/start", privacy.Start.as_view(), name="privacy-start"),
+    path(
+        "privacy/requests/<uuid:pk>/withdraw", privacy.Withdraw.as_view(), name="privacy-withdraw"
+    ),
+    path(
+        "privacy/requests/<uuid:pk>/download", privacy.Download.as_view(), name="privacy-download"
+    ),
 ]

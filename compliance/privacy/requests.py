@@ -130,6 +130,20 @@ def list_newest_first() -> QuerySet[PrivacyRequest]:
     return rows.order_by("-id")
 
 
+def progress_of(request: PrivacyRequest) -> tuple[int, int]:
+    """Return how many stores are done, of how many."""
+    total = len(registry.holders())
+    if request.status in {Status.DONE, Status.EXPIRED}:
+        return total, total
+    done = set(request.progress.get("done", ()))
+    return sum(holder.name in done for holder in registry.holders()), total
+
+
+def is_overdue(request: PrivacyRequest, *, now: datetime) -> bool:
+    """Say whether the answer is late."""
+    return request.status not in PrivacyRequest.FINAL and request.due_at < now
+
+
 def wake(request: PrivacyRequest) -> None:
     """Have a worker look at a request now."""
     jobs.PERFORM.enqueue(business_id=str(request.business_id), request_id=str(request.pk))

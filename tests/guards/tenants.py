@@ -7,6 +7,7 @@ from datetime import UTC, timedelta
 from typing import Any
 
 from django.apps import apps
+from django.core.files.base import ContentFile
 from django.db.models import Model
 from django.utils import timezone
 
@@ -34,6 +35,7 @@ from compliance.privacy.models import (
     RetentionRun,
     SuppressedPerson,
 )
+from config.lib import storage
 from config.lib.ids import new_id
 from messaging.campaigns.models import Campaign, CampaignRecipient
 from messaging.contacts.models import Contact, ContactList, ContactTag, ListEntry, Tag
@@ -83,6 +85,12 @@ class Tenant:
     campaign: Campaign
     message: Message
     media: MediaFile
+
+    @property
+    def privacy_request(self) -> PrivacyRequest:
+        """Return the one request about somebody's data."""
+        found: PrivacyRequest = PrivacyRequest.across_businesses.get(business=self.business)
+        return found
 
     @property
     def marks(self) -> set[str]:
@@ -237,8 +245,10 @@ def _privacy(tenant: Tenant) -> None:
     """Write what privacy keeps."""
     business, word, now = tenant.business, tenant.word, timezone.now()
     batch = _of(business, PrivacyBatch, source=word, size=1)
-    request = _of(business, PrivacyRequest, kind="access", label=word, batch=batch,
-        received_at=now, due_at=now + timedelta(days=30))  # fmt: skip
+    copy = storage.media().save(f"privacy/{word}.zip", ContentFile(word.encode()))
+    request = _of(business, PrivacyRequest, kind="access", label=word, batch=batch, status="done",
+        received_at=now, due_at=now + timedelta(days=30), file=copy,
+        expires_at=now + timedelta(days=7))  # fmt: skip
     _of(business, SuppressedPerson, key_id=new_id(), digest=word, erased_at=now)
     _of(business, ErasureRecord, request_id=request.pk, key_id=new_id(), erased_at=now)
     _of(business, RetentionRule, kind="messages", days=tenant.number % 1000)
