@@ -5,3 +5,4 @@ from config.lib.jobs import LONG, Job
 SEAL_AUDIT = Job("compliance.seal_audit")  # every minute: chain what the trail gained
 PERFORM = Job("privacy.perform", queue=LONG)  # kwargs: business_id, request_id
 SWEEP = Job("privacy.sweep")  # periodic: what is due, late, expired or not yet stored outside
+RETENTION = Job("privacy.retention", queue=LONG)  # daily: the rules of every business

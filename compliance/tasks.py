@@ -11,11 +11,12 @@ from django.utils import timezone
 from accounts import tenancy
 from compliance import jobs
 from compliance.audit import sealing
-from compliance.privacy import requests, upkeep
+from compliance.privacy import requests, retention, upkeep
 from config.lib import locks
 from config.lib.tasks import Counts, task
 
 _SLICE: Final = timedelta(seconds=120)
+_RETENTION_SLICE: Final = timedelta(minutes=90)
 
 
 @task(jobs.PERFORM, time_limit_seconds=3600)
@@ -38,6 +39,15 @@ def sweep(**_: Any) -> Counts:
     """Wake requests that are due, look again at erasures, delete copies whose time is over."""
     with locks.single_flight("privacy.sweep", ttl_seconds=300) as is_mine:
         return upkeep.sweep(now=timezone.now()) if is_mine else {}
+
+
+@task(jobs.RETENTION, time_limit_seconds=7200)
+def keep_to_retention(**_: Any) -> Counts:
+    """Remove what was kept for its time, in every business."""
+    with locks.single_flight("privacy.retention", ttl_seconds=7200) as is_mine:
+        if not is_mine:
+            return {}
+        return retention.apply_all(clock=timezone.now, until=timezone.now() + _RETENTION_SLICE)
 
 
 @task(jobs.SEAL_AUDIT, time_limit_seconds=120)

@@ -212,6 +212,9 @@ class RetentionRule(TenantModel):
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
     changed_at = models.DateTimeField(db_default=Now())
+    done_before = models.DateTimeField(
+        null=True, editable=False, help_text="Nothing older than this was left by the last run."
+    )
 
     class Meta(TenantModel.Meta):
         abstract = False

@@ -56,6 +56,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 120},
     },
+    "retention": {"task": "privacy.retention", "schedule": crontab(hour="3", minute="40")},
     "privacy": {"task": "privacy.sweep", "schedule": 30.0, "options": {"expires": 60}},
     "forget tokens": {"task": "accounts.forget_tokens", "schedule": 86400.0},
 }

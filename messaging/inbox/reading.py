@@ -38,6 +38,8 @@ class Words:
 
 def read(type_: str, content: Any, definition: Definition | None = None) -> Words:
     """Return the words of a message; `definition` is the template's, where there is one."""
+    if _object(content).get("removed") is True:
+        return Words(text="Removed: the time it is kept for is over.", icon="auto_delete")
     if type_ == "template":
         return _template(_object(content), definition)
     if type_ in MEDIA:

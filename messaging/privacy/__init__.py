@@ -5,16 +5,25 @@
 - `messages`  messages, their log and their files
 - `contacts`  the contact with all that hangs on it, imports it came with
 - `webhooks`  what Meta posted, byte for byte
+- `retention` how long all of this is kept
 """
 
 from __future__ import annotations
 
 from compliance.privacy import registry
+from compliance.privacy import retention as rules
 from messaging.privacy.contacts import ContactsHolder
 from messaging.privacy.imports import ImportsHolder
 from messaging.privacy.messages import FilesHolder, MessagesHolder
 from messaging.privacy.people import PeopleIndex
 from messaging.privacy.queue import QueueHolder
+from messaging.privacy.retention import (
+    OldConversations,
+    OldEvents,
+    OldFiles,
+    OldImports,
+    OldMessages,
+)
 from messaging.privacy.webhooks import WebhooksHolder
 
 
@@ -28,3 +37,6 @@ def register() -> None:
     registry.register(ContactsHolder(), place=50)
     # Behind the contact: what arrives from here on belongs to somebody new.
     registry.register(WebhooksHolder(), place=80)
+    for kind in (OldMessages(), OldFiles(), OldConversations(), OldImports()):
+        rules.register(kind)
+    rules.register_shared(OldEvents())

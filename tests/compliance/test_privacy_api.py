@@ -96,7 +96,7 @@ def test_text_of_people_is_escaped_on_the_page(
     work(cast, made.data["id"])
 
     with zipfile.ZipFile(
-        io.BytesIO(client.get(f"{URL}/{made.data['id']}/download").getvalue())  # type: ignore[attr-defined]
+        io.BytesIO(client.get(f"{URL}/{made.data['id']}/download").getvalue())
     ) as archive:
         page = archive.read("index.html").decode()
     assert "<script>" not in page

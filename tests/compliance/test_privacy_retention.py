@@ -1,0 +1,215 @@
+"""Rules of keeping: what is older goes in batches, what is younger or another's stays."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.utils import timezone
+from pytest_django import Settings
+
+from accounts import tenancy
+from accounts.access import Access
+from accounts.roles import ALL_PERMISSIONS
+from compliance.models import AuditEntry
+from compliance.privacy import retention
+from compliance.privacy.models import RetentionRule, RetentionRun
+from config.lib import ids, storage
+from config.lib.errors import InvalidInput
+from messaging.contacts.models import ContactImport
+from messaging.conversations.models import Conversation
+from messaging.media.models import MediaFile
+from messaging.messages.models import Message
+from messaging.senders.models import Sender
+from messaging.webhooks.models import PendingEvent, RawEvent
+from tests.factories.cast import Cast, make_cast
+from tests.factories.contacts import imported
+from tests.factories.messaging import (
+    ContactFactory,
+    ConversationFactory,
+    MessageFactory,
+    SenderFactory,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+NOW = timezone.now()
+OLD = NOW - timedelta(days=100)
+
+
+@pytest.fixture(autouse=True)
+def media(settings: Settings, tmp_path: Path) -> None:
+    settings.MEDIA_STORAGE_URL = f"file://{tmp_path}/media"
+    settings.BACKUP_STORAGE_URL = f"file://{tmp_path}/backups"
+
+
+@pytest.fixture
+def cast() -> Cast:
+    return make_cast()
+
+
+@pytest.fixture
+def sender(cast: Cast) -> Sender:
+    made: Sender = SenderFactory.create(business=cast.business)
+    return made
+
+
+def keep(cast: Cast, **days: int | None) -> None:
+    by = Access(cast.alice, None, cast.business, frozenset(ALL_PERMISSIONS))
+    with tenancy.scope(cast.business):
+        for kind, count in days.items():
+            retention.set_days(kind=kind, days=count, by=by, now=NOW)
+
+
+def run() -> dict[str, int]:
+    return retention.apply_all(clock=lambda: NOW, until=NOW + timedelta(minutes=1))
+
+
+def message(sender: Sender, at: Any, **values: Any) -> Message:
+    contact = values.pop("contact", None) or ContactFactory.create(business=sender.business)
+    made: Message = MessageFactory.create(
+        id=ids.derived_id(at, str(at), str(contact.pk)),
+        business=sender.business,
+        sender=sender,
+        contact=contact,
+        content={"body": "secret words"},
+        metadata={"order": "7"},
+        **values,
+    )
+    return made
+
+
+def event(at: Any, *senders: Sender) -> RawEvent:
+    changes = [
+        {
+            "field": "messages",
+            "value": {
+                "metadata": {"phone_number_id": one.phone_number_id},
+                "messages": [{"from": "1", "text": {"body": one.phone_number_id}}],
+            },
+        }
+        for one in senders
+    ]
+    body = {"object": "whatsapp_business_account", "entry": [{"id": "1", "changes": changes}]}
+    return RawEvent.objects.create(
+        id=ids.derived_id(at, *(str(one.pk) for one in senders)), body=json.dumps(body).encode()
+    )
+
+
+def test_old_text_goes_and_the_row_stays_for_reports(cast: Cast, sender: Sender) -> None:
+    old, young = message(sender, OLD), message(sender, NOW - timedelta(days=1))
+    waiting = message(sender, OLD - timedelta(days=1), status="queued")
+    keep(cast, messages=90)
+
+    assert run()["messages"] == 1
+    assert run().get("messages", 0) == 0
+
+    rows = Message.across_businesses.in_bulk([old.pk, young.pk, waiting.pk])
+    assert (rows[old.pk].content, rows[old.pk].metadata) == ({"removed": True}, None)
+    assert rows[old.pk].status == "sent"
+    assert rows[young.pk].content == rows[waiting.pk].content == {"body": "secret words"}
+
+
+def test_nothing_goes_without_a_rule(cast: Cast, sender: Sender) -> None:
+    kept = message(sender, OLD)
+
+    run()
+
+    assert Message.across_businesses.get(pk=kept.pk).content == {"body": "secret words"}
+
+
+def test_files_go_from_the_storage(cast: Cast, sender: Sender) -> None:
+    path = storage.media().save("media/x", ContentFile(b"picture"))
+    file = MediaFile.across_businesses.create(
+        business=cast.business, path=path, status="stored", filename="me.jpg", created_at=OLD
+    )
+    MediaFile.across_businesses.filter(pk=file.pk).update(created_at=OLD)
+    keep(cast, media=30)
+
+    assert run()["media"] == 1
+
+    file.refresh_from_db()
+    assert (file.path, file.filename) == ("", "")
+    assert not storage.media().exists(path)
+
+
+def test_silent_conversations_go_with_their_messages(cast: Cast, sender: Sender) -> None:
+    silent, busy = (ContactFactory.create(business=cast.business) for _ in range(2))
+    ConversationFactory.create(
+        business=cast.business, sender=sender, contact=silent, last_message_at=OLD
+    )
+    ConversationFactory.create(
+        business=cast.business, sender=sender, contact=busy, last_message_at=NOW
+    )
+    message(sender, OLD, contact=silent)
+    message(sender, OLD, contact=busy)
+    keep(cast, conversations=60)
+
+    assert run()["conversations"] == 2
+
+    with tenancy.scope(cast.business):
+        assert [one.contact_id for one in Conversation.objects.all()] == [busy.pk]
+        assert [one.contact_id for one in Message.objects.all()] == [busy.pk]
+
+
+def test_files_of_imports_go_after_a_month_by_themselves(cast: Cast) -> None:
+    old = imported(cast.business, b"phone,name\n+34622000001,Ana\n")
+    young = imported(cast.business, b"phone,name\n+34622000002,Eva\n")
+    ContactImport.across_businesses.filter(pk=old.pk).update(created_at=OLD)
+    ContactImport.across_businesses.filter(pk=young.pk).update(created_at=NOW)
+
+    assert run()["imports"] == 1
+
+    rows = ContactImport.across_businesses.in_bulk([old.pk, young.pk])
+    assert rows[old.pk].file == ""
+    assert storage.media().exists(rows[young.pk].file)
+
+
+def test_each_business_cuts_its_own_part_out_of_raw_events(cast: Cast, sender: Sender) -> None:
+    theirs: Sender = SenderFactory.create(business=cast.other_business)
+    both, ours, young = event(OLD, sender, theirs), event(OLD, sender), event(NOW, sender)
+    waiting = event(OLD - timedelta(days=1), sender)
+    PendingEvent.objects.create(event_id=waiting.pk)
+    keep(cast, webhooks=30)
+    with tenancy.scope(cast.other_business):
+        RetentionRule.objects.create(business=cast.other_business, kind="webhooks", days=None)
+
+    assert run()["webhooks"] == 2
+
+    rows = RawEvent.objects.in_bulk()
+    assert set(rows) == {both.pk, young.pk, waiting.pk}
+    assert sender.phone_number_id.encode() not in bytes(rows[both.pk].body)
+    assert theirs.phone_number_id.encode() in bytes(rows[both.pk].body)
+    assert ours.pk not in rows
+
+
+def test_a_run_says_what_it_removed_and_a_preview_says_what_it_would(
+    cast: Cast, sender: Sender
+) -> None:
+    message(sender, OLD)
+    event(OLD, sender)
+    keep(cast, messages=90, media=None)
+
+    with tenancy.scope(cast.business):
+        told = retention.preview(now=NOW)
+        assert (told["messages"], told["webhooks"], told["media"]) == (1, 1, 0)
+        assert retention.preview(now=NOW, days={"messages": 200})["messages"] == 0
+    run()
+
+    with tenancy.scope(cast.business):
+        done = RetentionRun.objects.get()
+        assert done.removed == {"messages": 1, "webhooks": 1}
+        assert done.finished_at is not None
+        assert AuditEntry.objects.filter(action="retention.applied").exists()
+        assert AuditEntry.objects.filter(action="retention.changed").count() == 2
+
+
+def test_a_time_too_short_is_refused(cast: Cast) -> None:
+    for days in (0, 6, 36_501):
+        with pytest.raises(InvalidInput):
+            keep(cast, messages=days)
+    with pytest.raises(InvalidInput):
+        keep(cast, weather=7)
