@@ -12,6 +12,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
@@ -130,6 +131,16 @@ def verify(*, secret: str, now: datetime, address: str = "") -> ApiKey:
                 f"This API key may not be used from {address or 'an unknown address'}."
             )
         _note_use(key, now)
+    return key
+
+
+def get_live(key_id: UUID | None, *, now: datetime) -> ApiKey:
+    """Return a key with its business and maker; raise `KeyRefused` when it has ended."""
+    rows = ApiKey.across_businesses.select_related("business", "created_by")
+    key: ApiKey | None = rows.filter(pk=key_id).first()
+    if key is None:
+        raise KeyRefused("The API key is not valid.")
+    _require_live(key, now)
     return key
 
 

@@ -120,16 +120,17 @@ def _require_strong(password: str, user: User) -> None:
 
 
 def _lock(membership: Membership) -> Membership:
-    """Take the business's row, then the member's: two owners cannot demote each other at once.
+    """Wait until the member acts on nothing, then take the business's row and the member's.
 
-    Then wait until the member acts on nothing.
+    So two owners cannot demote each other at once. The rows come last and the business's key stays
+    free: whoever acts writes rows that refer to it.
     """
-    Business.objects.select_for_update().get(pk=current_id())
+    standing.change([standing.of_user(membership.user_id)])
+    Business.objects.select_for_update(no_key=True).get(pk=current_id())
     locked = Membership.objects.select_for_update(of=["self"]).select_related("user")
     found = locked.filter(pk=membership.pk, business_id=current_id()).first()
     if found is None:
         raise NotFound("No such member.")
-    standing.change([standing.of_user(found.user_id)])
     return found
 
 

@@ -9,24 +9,13 @@ written, and they survive PgBouncer.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from typing import Final
 
-from django.db import OperationalError, connection
-from psycopg.errors import DeadlockDetected
-
-from config.lib.errors import RetryLater
+from django.db import connection
 
 _KEEP: Final = "SELECT pg_advisory_xact_lock_shared(%s)"
 _CHANGE: Final = "SELECT pg_advisory_xact_lock(%s)"
-
-
-class ChangedAtOnce(RetryLater):
-    """Two people changed each other's rights at the same moment."""
-
-    status = 503
-    code = "rights_changing"
 
 
 def of_user(user_id: int) -> str:
@@ -45,9 +34,12 @@ def keep(names: Collection[str]) -> None:
 
 
 def change(names: Collection[str]) -> None:
-    """Wait until nobody acts on these rights, and let nobody until the transaction ends."""
-    with _untangled():
-        _lock(_CHANGE, names)
+    """Wait until nobody acts on these rights, and let nobody until the transaction ends.
+
+    Two who change each other's rights at once wait for each other: PostgreSQL ends one of the
+    transactions, and `config.lib.deadlocks` runs it again.
+    """
+    _lock(_CHANGE, names)
 
 
 def _lock(statement: str, names: Collection[str]) -> None:
@@ -59,15 +51,3 @@ def _lock(statement: str, names: Collection[str]) -> None:
 def _number(name: str) -> int:
     digest = hashlib.sha256(f"rights\x1f{name}".encode()).digest()
     return int.from_bytes(digest[:8], signed=True)
-
-
-@contextmanager
-def _untangled() -> Iterator[None]:
-    try:
-        yield
-    except OperationalError as error:
-        if isinstance(error.__cause__, DeadlockDetected):
-            raise ChangedAtOnce(
-                "Somebody changed rights at the same moment. Try again.", retry_after_seconds=1
-            ) from error
-        raise

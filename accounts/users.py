@@ -24,8 +24,8 @@ class LastPlatformAdmin(Conflict):
 @transaction.atomic
 def disable(*, user: User, by: Access | None, now: datetime) -> None:
     """Let the user sign in no more; their tokens end at once."""
-    _require_other_admin(user)
     standing.change([standing.of_user(user.pk)])
+    _require_other_admin(user)
     user.is_active = False
     user.save(update_fields=["is_active"])
     tokens.revoke_all(user, reason="disabled", now=now, by=by)
@@ -69,7 +69,7 @@ def set_platform_admin(*, user: User, is_admin: bool, by: Access | None, now: da
 
 
 def _require_other_admin(user: User) -> None:
-    admins = User.objects.select_for_update().filter(is_superuser=True, is_active=True)
+    admins = User.objects.select_for_update(no_key=True).filter(is_superuser=True, is_active=True)
     ids = list(admins.order_by("pk").values_list("pk", flat=True))
     if ids == [user.pk]:
         raise LastPlatformAdmin("This is the last platform admin.")

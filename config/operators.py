@@ -20,9 +20,10 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.module_loading import import_string
 from django.views.decorators.http import require_POST
 
-from accounts import access, business_choice, sign_ins, tenancy, tokens
+from accounts import access, business_choice, renewal, sign_ins, tenancy, tokens
 from accounts.models import Business, User
 from accounts.tenancy import Door
+from config.lib import deadlocks
 from config.lib.api import throttles
 from config.lib.errors import NotAllowed, NotFound
 from config.navigation import can_open
@@ -61,11 +62,13 @@ class OperatorsSite(AdminSite):
         @wraps(guarded)
         def page(*args: Any, **kwargs: Any) -> HttpResponseBase:
             try:
-                return guarded(*args, **kwargs)
+                return _with_rights(guarded, *args, **kwargs)
             except NotFound as error:
                 raise Http404(error.detail) from error
             except NotAllowed as error:
                 raise PermissionDenied(error.detail) from error
+            except tokens.TokenRefused:
+                return redirect("admin:login")
 
         return page
 
@@ -122,6 +125,19 @@ class OperatorsSite(AdminSite):
     def switch_business(self, request: HttpRequest) -> HttpResponse:
         """Make another business the session's, then show its dashboard."""
         return _switch(request)
+
+
+def _with_rights(view: Callable[..., HttpResponseBase], *args: Any, **kwargs: Any) -> Any:
+    """Let nobody lose the right to a change before the change is committed."""
+    request = next(one for one in args if isinstance(one, HttpRequest))
+    if request.method != "POST":
+        return view(*args, **kwargs)
+
+    def act() -> HttpResponseBase:
+        renewal.hold(request)
+        return view(*args, **kwargs)
+
+    return deadlocks.retry(act)
 
 
 @require_POST

@@ -14,6 +14,8 @@ UPLOAD_MAX_BODY_BYTES = {
     "/admin/messaging/conversation/": 110 * _MB,
 }
 IDEMPOTENCY_STORE = "accounts.idempotency.Store"
+# Keeps the caller's rights as they are until what they change is committed.
+HOLD_RIGHTS = "accounts.renewal.hold"
 CSRF_FAILURE_VIEW = "config.lib.api.pages.csrf_failure"
 
 REST_FRAMEWORK = {

@@ -158,11 +158,50 @@ def optouts(business_id: str) -> dict[str, Any]:
         return {"commits": [[address, at.isoformat()] for address, at in cursor.fetchall()]}
 
 
+def agent() -> dict[str, Any]:
+    """Return the demo business's agent, who is made one again when a journey changed that."""
+    from accounts import tenancy
+    from accounts.models import Membership, Role, User
+
+    pump = _pump()
+    user = User.objects.get(email="agent@example.com")
+    with tenancy.scope(pump.business):
+        Membership.objects.update_or_create(
+            business=pump.business, user=user, defaults={"role": Role.AGENT}
+        )
+    return {"agent": user.pk}
+
+
+def rights(prefix: str) -> dict[str, Any]:
+    """Return when tags of this name were committed, and when somebody last lost a right."""
+    from accounts import tenancy
+    from compliance.models import AuditEntry
+    from messaging.contacts.models import Tag
+
+    pump = _pump()
+    actions = ["member.role_changed", "api_key.revoked"]
+    with tenancy.scope(pump.business):
+        tags = Tag.objects.filter(name__startswith=prefix)
+        entries = AuditEntry.objects.filter(business=pump.business, action__in=actions)
+        return {"uses": _commits(tags), "taken": _commits(entries.order_by("-id")[:1])}
+
+
+def _commits(rows: Any) -> list[str]:
+    from django.db.models import DateTimeField
+    from django.db.models.expressions import RawSQL
+
+    table = rows.model._meta.db_table
+    at = RawSQL(f'pg_xact_commit_timestamp("{table}".xmin)', (), output_field=DateTimeField())  # noqa: S611
+    return [moment.isoformat() for moment in rows.annotate(at=at).values_list("at", flat=True)]
+
+
 VERBS: dict[str, Callable[..., dict[str, Any]]] = {
     "open": open_scene,
     "nudge": nudge,
     "state": state,
     "optouts": optouts,
+    "agent": agent,
+    "rights": rights,
 }
 
 
@@ -175,6 +214,8 @@ def main() -> None:
     opening.add_argument("--per-second", type=int, required=True)
     verbs.add_parser("nudge")
     verbs.add_parser("state").add_argument("campaign_id")
+    verbs.add_parser("agent")
+    verbs.add_parser("rights").add_argument("prefix")
     verbs.add_parser("optouts").add_argument("business_id")
     arguments = vars(parser.parse_args())
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")

@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -118,10 +119,20 @@ class Client:
         assert status == 200, answer
         return answer
 
+    def with_key(self, secret: str) -> Client:
+        """Return a program that shows this API key."""
+        made = copy(self)
+        made._headers = {"Authorization": f"Api-Key {secret}"}
+        return made
+
     def post(self, path: str, body: Any, **headers: str) -> tuple[int, Any]:
         """POST JSON; return the status and the answer. `idempotency_key` names a header."""
+        return self.send("POST", path, body, **headers)
+
+    def send(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
+        """Ask with any method; return the status and the answer."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return _call("POST", self._base + path, body, self._headers | named)
+        return _call(method, self._base + path, body, self._headers | named)
 
 
 def _call(

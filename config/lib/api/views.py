@@ -4,15 +4,19 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.module_loading import import_string
 from rest_framework.exceptions import NotFound
 from rest_framework.generics import GenericAPIView
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
+from config.lib import deadlocks
 from config.lib.api import idempotency, parsers, permissions
 from config.lib.errors import ProjectError
 
@@ -61,11 +65,26 @@ class ApiMixin(APIView):
         try:
             self.initial(self.request, *args, **kwargs)
             respond = partial(self._handler(), self.request, *args, **kwargs)
-            response = self._respond(respond)
+            response = self._respond_with_rights(respond)
         except Exception as error:
             response = self.handle_exception(error)
         self.response = self.finalize_response(self.request, response, *args, **kwargs)
         return self.response
+
+    def _respond_with_rights(self, respond: Callable[[], Response]) -> Response:
+        """Let nobody lose the right to a change before the change is committed.
+
+        The caller's rights are locked and asked again inside the transaction of the change.
+        """
+        if self.request.method in SAFE_METHODS or getattr(self.request, "access", None) is None:
+            return self._respond(respond)
+
+        def act() -> Response:
+            import_string(settings.HOLD_RIGHTS)(self.request._request)
+            self.check_permissions(self.request)
+            return self._respond(respond)
+
+        return deadlocks.retry(act)
 
     def _handler(self) -> Callable[..., Response]:
         name = (self.request.method or "").lower()
