@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from uuid import UUID
 
 from django.http import HttpRequest
 from django.utils import timezone
@@ -41,7 +42,7 @@ def _renewed(caller: Access, now: datetime) -> Access:
         return _of_key(caller, now)
     if caller.sign_in is None:
         return caller
-    user = _signed_in(caller)
+    user = _signed_in(caller.sign_in)
     if caller.business is None:
         held = caller.permissions if user.is_platform_admin else frozenset[str]()
         return replace(caller, user=user, permissions=held)
@@ -49,8 +50,8 @@ def _renewed(caller: Access, now: datetime) -> Access:
     return replace(business_choice.require_active(found), sign_in=caller.sign_in)
 
 
-def _signed_in(caller: Access) -> User:
-    row = SignIn.objects.select_related("user").filter(pk=caller.sign_in, ended_at=None).first()
+def _signed_in(id_: UUID) -> User:
+    row = SignIn.objects.select_related("user").filter(pk=id_, ended_at=None).first()
     if row is None or not row.user.is_active:
         raise tokens.TokenRefused("You were signed out.", code="token_revoked")
     return row.user

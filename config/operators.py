@@ -127,7 +127,9 @@ class OperatorsSite(AdminSite):
         return _switch(request)
 
 
-def _with_rights(view: Callable[..., HttpResponseBase], *args: Any, **kwargs: Any) -> Any:
+def _with_rights(
+    view: Callable[..., HttpResponseBase], *args: Any, **kwargs: Any
+) -> HttpResponseBase:
     """Let nobody lose the right to a change before the change is committed."""
     request = next(one for one in args if isinstance(one, HttpRequest))
     if request.method != "POST":
