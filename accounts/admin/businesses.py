@@ -81,10 +81,10 @@ class BusinessAdmin(TenantAdmin[Business]):
         ),
     )
 
-    def holds(self, request: HttpRequest, what: str) -> bool:
+    def holds(self, request: HttpRequest, what: str, obj: Any = None) -> bool:
         """Let a platform admin in even without a business: the first one is opened here."""
         is_open = what in self.permissions and is_platform_admin(request)
-        return is_open or super().holds(request, what)
+        return is_open or super().holds(request, what, obj)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Business]:
         """Return all to a platform admin, else the business of the session."""

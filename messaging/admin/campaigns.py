@@ -69,6 +69,7 @@ class CampaignAdmin(TenantAdmin[Campaign]):
     """One message to many."""
 
     permissions: ClassVar[Mapping[str, str]] = {"view": VIEW, "add": SEND, "change": SEND}
+    by_object = True
     list_display = ("name", "state", "how_far", "template", "sender", "when")
     list_filter = ("status",)
     list_select_related = ("template", "sender")
@@ -103,6 +104,10 @@ class CampaignAdmin(TenantAdmin[Campaign]):
             *super().get_urls(),
         ]
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Let those plan who may send from one number at least."""
+        return asking.allows_some(request, SEND)
+
     # the list
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
@@ -135,17 +140,18 @@ class CampaignAdmin(TenantAdmin[Campaign]):
         self, request: HttpRequest, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """Begin a new plan."""
-        asking.require(request, SEND)
+        asking.require_some(request, SEND)
         plan.forget(request, plan.NEW)
         if listed := request.GET.get("list"):
             draft = plan.Draft(plan.NEW, audience={"list": listed})
             plan.keep(request, draft)
         return HttpResponseRedirect(_step(plan.NEW, "message"))
 
-    @pages.needs(SEND)
+    @pages.needs(SEND, by_object=True)
     def plan_view(self, request: HttpRequest, key: str, step: str) -> HttpResponseBase:
         """Show or take one of the first three steps."""
         draft = plan.open_(request, key)
+        _require_sender(request, draft)
         handler = {"message": self._message, "audience": self._audience}.get(step)
         if handler is None and step != "variables":
             raise Http404
@@ -215,7 +221,7 @@ class CampaignAdmin(TenantAdmin[Campaign]):
             request, draft, "variables", form=form, template=template, **_shown(shown, draft)
         )
 
-    @pages.needs(SEND)
+    @pages.needs(SEND, by_object=True)
     def preview_view(self, request: HttpRequest, key: str) -> HttpResponseBase:
         """Return the message as the person chosen would see it."""
         draft = plan.open_(request, key)
@@ -227,7 +233,7 @@ class CampaignAdmin(TenantAdmin[Campaign]):
         shown = preview.for_person(template, draft.audience, form.mapping(), place=place)
         return HttpResponse(pages.fragment(request, "person", **_shown(shown, draft)))
 
-    @pages.needs(SEND)
+    @pages.needs(SEND, by_object=True)
     def look_view(self, request: HttpRequest) -> HttpResponseBase:
         """Return a template with its examples."""
         key = request.POST.get("template")
@@ -239,7 +245,7 @@ class CampaignAdmin(TenantAdmin[Campaign]):
             pages.fragment(request, "preview", bubble=_example(template), sender_name=name)
         )
 
-    @pages.needs(SEND)
+    @pages.needs(SEND, by_object=True)
     def count_view(self, request: HttpRequest) -> HttpResponseBase:
         """Return how many people the audience has."""
         form = AudienceForm(request.POST or None, request=request)
@@ -253,20 +259,20 @@ class CampaignAdmin(TenantAdmin[Campaign]):
 
     # before the launch
 
-    @pages.needs(SEND)
+    @pages.needs(SEND, by_object=True)
     def check_view(self, request: HttpRequest, key: UUID) -> HttpResponseBase:
         """Show the page of the dry run, which is asked for by the page itself."""
-        campaign = _find(key)
+        campaign = _find(request, key, SEND)
         if not run.is_unlaunched(campaign):
             return HttpResponseRedirect(_page_of(campaign))
         return self._show(
             request, plan.open_(request, str(key)), "check", campaign=campaign, result=None
         )
 
-    @pages.needs(SEND)
+    @pages.needs(SEND, by_object=True)
     def check_live(self, request: HttpRequest, key: UUID) -> JsonResponse:
         """Do the dry run; nothing is written."""
-        campaign = _find(key)
+        campaign = _find(request, key, SEND)
         try:
             result, error = dryrun.of(campaign, now=timezone.now()), ""
         except ProjectError as refusal:
@@ -278,10 +284,10 @@ class CampaignAdmin(TenantAdmin[Campaign]):
         )
         return pages.live({"dry-run": html}, is_done=True)
 
-    @pages.needs(SEND)
+    @pages.needs(SEND, by_object=True)
     def launch_view(self, request: HttpRequest, key: UUID) -> HttpResponseBase:
         """Start it now or later."""
-        campaign = _find(key)
+        campaign = _find(request, key, SEND)
         if not run.is_unlaunched(campaign):
             return HttpResponseRedirect(_page_of(campaign))
         zone = ZoneInfo(pages.business_of(request).time_zone or "UTC")
@@ -320,8 +326,8 @@ class CampaignAdmin(TenantAdmin[Campaign]):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """Show the campaign: how far it is, what was skipped, what failed and what to do."""
-        asking.require(request, VIEW)
-        campaign = _find(object_id)
+        asking.require_some(request, VIEW)
+        campaign = _find(request, object_id, VIEW)
         return pages.show(
             self,
             request,
@@ -339,10 +345,10 @@ class CampaignAdmin(TenantAdmin[Campaign]):
             **drawing.progress_facts(progress.of(campaign, now=timezone.now())),
         )
 
-    @pages.needs(VIEW)
+    @pages.needs(VIEW, by_object=True)
     def progress_live(self, request: HttpRequest, key: UUID) -> JsonResponse:
         """Return how far the campaign is."""
-        campaign = _find(key)
+        campaign = _find(request, key, VIEW)
         known = request.GET.get("state", "")
         facts = drawing.progress_facts(progress.of(campaign, now=timezone.now()))
         html = pages.fragment(request, "campaign_progress", campaign=campaign, **facts)
@@ -352,11 +358,11 @@ class CampaignAdmin(TenantAdmin[Campaign]):
             is_done=campaign.status in Campaign.FINAL and not _is_settling(campaign),
         )
 
-    @pages.needs(VIEW)
+    @pages.needs(VIEW, by_object=True)
     def outcomes_view(self, request: HttpRequest, key: UUID, kind: str) -> HttpResponseBase:
         """Download what became of each person."""
         asking.require(request, "reports.view")
-        campaign = _find(key)
+        campaign = _find(request, key, VIEW)
         if kind == "xlsx":
             return streams.file(
                 request,
@@ -416,10 +422,16 @@ class CampaignAdmin(TenantAdmin[Campaign]):
         return "The campaign is cancelled."
 
 
-def _find(key: object) -> Campaign:
+def _find(request: HttpRequest, key: object, permission: str) -> Campaign:
     rows = Campaign.objects.select_related("sender__account", "template", "created_by")
-    found: Campaign = pages.find(rows, key)
+    found: Campaign = pages.find_allowed(request, rows, key, permission)
     return found
+
+
+def _require_sender(request: HttpRequest, draft: plan.Draft) -> None:
+    """Let nobody plan from a number they may not send campaigns from."""
+    if (sender := draft.find_sender()) is not None:
+        asking.require(request, SEND, sender)
 
 
 def _page_of(campaign: Campaign) -> str:

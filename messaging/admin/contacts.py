@@ -344,6 +344,7 @@ class ContactListAdmin(TenantAdmin[ContactList]):
     """Named lists: what campaigns go to."""
 
     permissions: ClassVar[Mapping[str, str]] = _CONTACTS
+    by_object = True
     list_display = ("name", "size", "created_at", "people")
     search_fields = ("name__startswith",)
     fields = ("name",)
@@ -390,8 +391,8 @@ class ContactListAdmin(TenantAdmin[ContactList]):
         self, request: HttpRequest, object_id: str, extra_context: Any = None
     ) -> HttpResponse:
         """Ask, then delete the list; its people stay."""
-        asking.require(request, MANAGE)
-        found: ContactList = pages.find(ContactList.objects.all(), object_id)
+        rows = ContactList.objects.all()
+        found: ContactList = pages.find_allowed(request, rows, object_id, MANAGE)
         back = reverse("admin:messaging_contactlist_change", args=[found.pk])
         try:
             audience.require_unused(found)

@@ -113,6 +113,7 @@ class MessageAdmin(ReadOnlyAdmin[Message]):
     """Every message in either direction, by period; nothing is counted."""
 
     permissions: ClassVar[Mapping[str, str]] = {"view": "messages.view"}
+    by_object = True
     list_display = ("at", "who", "says", "state", "sender")
     list_filter = (
         PeriodFilter,
@@ -192,9 +193,10 @@ class MessageAdmin(ReadOnlyAdmin[Message]):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """Show the message as the person sees it, its story, and what to do about a failure."""
-        asking.require(request, "messages.view")
-        rows = Message.objects.select_related("sender", "contact", "template", "campaign")
-        message: Message = pages.find(rows.select_related("created_by"), object_id)
+        asking.require_some(request, "messages.view")
+        links = ("sender", "contact", "template", "campaign", "created_by")
+        rows = Message.objects.select_related(*links)
+        message: Message = pages.find_allowed(request, rows, object_id, "messages.view")
         return pages.show(
             self,
             request,

@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any
 
 from django.contrib import messages as flash
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.http.response import HttpResponseBase
@@ -53,14 +53,20 @@ class May:
         return asking.allows(self._request, permission)
 
 
-def needs(permission: str, *, change: str = "") -> Callable[[Handler], Handler]:
-    """Ask the reader's permission before a page; `change` before a POST to it."""
+def needs(
+    permission: str, *, change: str = "", by_object: bool = False
+) -> Callable[[Handler], Handler]:
+    """Ask the reader's permission before a page; `change` before a POST to it.
+
+    With `by_object` holding it for any object is enough: the page asks about its own.
+    """
+    ask = asking.require_some if by_object else asking.require
 
     def decorate(handler: Handler) -> Handler:
         @wraps(handler)
         def page(admin: Any, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             is_change = request.method == "POST" and change
-            asking.require(request, change if is_change else permission)
+            ask(request, change if is_change else permission)
             return handler(admin, request, *args, **kwargs)
 
         return page
@@ -73,6 +79,14 @@ def route(admin: Any, pattern: str, handler: Handler, name: str) -> URLPattern:
     opts = admin.opts
     view: Handler = admin.admin_site.admin_view(handler)
     found: URLPattern = path(pattern, view, name=f"{opts.app_label}_{opts.model_name}_{name}")
+    return found
+
+
+def find_allowed(request: HttpRequest, rows: QuerySet[Any], key: object, permission: str) -> Any:
+    """Return a row the reader holds the permission for, else 404; 403 names what they lack."""
+    found = find(rows, key)
+    if not asking.allows(request, permission, found):
+        raise PermissionDenied(f"This needs the permission {permission}.")
     return found
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.http import HttpRequest
 
+from config.lib.admin import asking
 from messaging.admin import pages
 from messaging.campaigns import run
 from messaging.campaigns.models import Campaign
@@ -17,6 +18,7 @@ from messaging.senders.models import Sender
 from templates_mgmt.models import Template
 
 NEW: Final = "new"
+SEND: Final = "messages.bulk_send"
 STEPS: Final = (
     ("message", "Message"),
     ("audience", "Audience"),
@@ -105,7 +107,10 @@ def write(request: HttpRequest, draft: Draft, *, now: datetime) -> Campaign:
     assert sender is not None  # noqa: S101  # asked by is_ready_for
     assert template is not None  # noqa: S101  # same
     by = Actor.of(pages.caller(request))
+    asking.require(request, SEND, sender)
     held = _campaign(draft.key) if draft.key != NEW else None
+    if held is not None:
+        asking.require(request, SEND, held)
     plan = Plan(
         name=draft.name,
         sender=sender,

@@ -84,6 +84,7 @@ class SenderAdmin(TenantAdmin[Sender]):
     """Our phone numbers."""
 
     permissions: ClassVar[dict[str, str]] = {"view": _VIEW, "change": _LIMITS}
+    by_object = True
     is_small = True
     form = SenderForm
     list_display = ("name", "phone", "state", "rating", "limit", "speed", "heard", "is_default")
@@ -261,6 +262,7 @@ class SenderEventAdmin(ReadOnlyAdmin[SenderEvent]):
     """Warnings, pauses, cooldowns and changes, each with its cause."""
 
     permissions: ClassVar[dict[str, str]] = {"view": "rate_limits.view"}
+    by_object = True
     list_display = ("created_at", "sender", "what", "detail")
     list_select_related = ("sender",)
     list_filter = (PeriodFilter, "kind", ("sender", admin.RelatedOnlyFieldListFilter))

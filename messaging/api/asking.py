@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
+from django.db.models import Model, QuerySet
 from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
 
 from accounts import access
 from accounts.access import Access
-from config.lib.errors import Conflict, Unavailable
+from config.lib.errors import Conflict, NotAllowed, Unavailable
 from messaging.meta import errors
+
+M = TypeVar("M", bound=Model)
 
 
 class MetaRefused(Conflict):
@@ -38,6 +41,19 @@ def caller_of(request: Request) -> Access:
     if caller is None:
         raise NotAuthenticated
     return caller
+
+
+def allowed(request: Request, permission: str, rows: QuerySet[M]) -> QuerySet[M]:
+    """Return those of the rows the caller holds the permission for."""
+    return caller_of(request).limit(permission, rows)
+
+
+def require(request: Request, permission: str, obj: Model) -> None:
+    """Raise `NotAllowed` unless the caller holds the permission for this row."""
+    if not caller_of(request).allows(permission, obj):
+        raise NotAllowed(
+            f"This needs the permission {permission} for this {obj._meta.verbose_name}."
+        )
 
 
 @contextmanager

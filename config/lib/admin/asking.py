@@ -13,10 +13,16 @@ def access_of(request: HttpRequest) -> Any:
     return getattr(request, "access", None)
 
 
-def allows(request: HttpRequest, permission: str) -> bool:
-    """Tell whether the reader holds the permission in the business of the session."""
+def allows(request: HttpRequest, permission: str, obj: Any = None) -> bool:
+    """Tell whether the reader holds the permission in the business of the session, or on `obj`."""
     access = access_of(request)
-    return bool(permission) and access is not None and access.allows(permission)
+    return bool(permission) and access is not None and access.allows(permission, obj)
+
+
+def allows_some(request: HttpRequest, permission: str) -> bool:
+    """Tell whether the reader holds the permission for the business or for any object of it."""
+    access = access_of(request)
+    return bool(permission) and access is not None and access.allows_some(permission)
 
 
 def is_platform_admin(request: HttpRequest) -> bool:
@@ -25,7 +31,13 @@ def is_platform_admin(request: HttpRequest) -> bool:
     return bool(user.is_active and getattr(user, "is_platform_admin", False))
 
 
-def require(request: HttpRequest, permission: str) -> None:
+def require(request: HttpRequest, permission: str, obj: Any = None) -> None:
     """Raise PermissionDenied, naming the permission the reader lacks."""
-    if not allows(request, permission):
+    if not allows(request, permission, obj):
+        raise PermissionDenied(f"This needs the permission {permission}.")
+
+
+def require_some(request: HttpRequest, permission: str) -> None:
+    """Raise PermissionDenied unless the reader holds the permission for any object at least."""
+    if not allows_some(request, permission):
         raise PermissionDenied(f"This needs the permission {permission}.")

@@ -17,7 +17,7 @@ from django.utils.http import urlencode
 from django.utils.text import capfirst
 
 from config.lib.admin import lists
-from config.lib.admin.asking import access_of, allows, is_platform_admin
+from config.lib.admin.asking import access_of, allows, allows_some, is_platform_admin
 from config.lib.admin.empty import EmptyState
 from config.lib.errors import ProjectError
 
@@ -41,10 +41,12 @@ class TenantAdmin(ModelAdmin[M]):
     404, like one that does not exist. Lists are pages by key and count nothing; a search is exact
     or by prefix unless `is_small` says the table stays small; `list_key` names a field to page by
     instead of the primary key. A refusal of the domain in
-    `save_model` comes back on the form.
+    `save_model` comes back on the form. With `by_object` those who hold a permission for single
+    rows see and use these.
     """
 
     permissions: ClassVar[Mapping[str, str]] = {}
+    by_object: ClassVar[bool] = False
     empty_state: ClassVar[EmptyState | None] = None
     is_small: ClassVar[bool] = False
     list_key: ClassVar[str] = ""
@@ -69,13 +71,16 @@ class TenantAdmin(ModelAdmin[M]):
 
     # who may do what
 
-    def holds(self, request: HttpRequest, what: str) -> bool:
-        """Tell whether the reader may view, add, change or delete here."""
-        return allows(request, self.permissions.get(what, ""))
+    def holds(self, request: HttpRequest, what: str, obj: Any = None) -> bool:
+        """Tell whether the reader may view, add, change or delete here, or do so to `obj`."""
+        permission = self.permissions.get(what, "")
+        if self.by_object and obj is None and what != "add":
+            return allows_some(request, permission)
+        return allows(request, permission, obj if self.by_object else None)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Ask for the permission named for `view`, or the one to change."""
-        return self.holds(request, "view") or self.holds(request, "change")
+        return self.holds(request, "view", obj) or self.holds(request, "change", obj)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Ask for the permission named for `add`."""
@@ -83,11 +88,11 @@ class TenantAdmin(ModelAdmin[M]):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Ask for the permission named for `change`."""
-        return self.holds(request, "change")
+        return self.holds(request, "change", obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Ask for the permission named for `delete`."""
-        return self.holds(request, "delete")
+        return self.holds(request, "delete", obj)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         """Show the page in lists of pages to those who may view it."""
@@ -144,6 +149,15 @@ class TenantAdmin(ModelAdmin[M]):
         return super().changelist_view(request, title | (extra_context or {}))
 
     # rows
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[M]:
+        """Return the rows of the business; of these only the reader's, where rights are by row."""
+        rows = super().get_queryset(request)
+        access = access_of(request)
+        if not self.by_object or access is None:
+            return rows
+        limited: QuerySet[M] = access.limit(self.permissions.get("view", ""), rows)
+        return limited
 
     def _get_obj_does_not_exist_redirect(
         self, request: HttpRequest, opts: Any, object_id: str
@@ -244,7 +258,7 @@ class PlatformAdmin(TenantAdmin[M]):
 
     is_small = True
 
-    def holds(self, request: HttpRequest, what: str) -> bool:
+    def holds(self, request: HttpRequest, what: str, obj: Any = None) -> bool:
         """Ask for a platform admin, for what is named in `permissions`."""
         return what in self.permissions and is_platform_admin(request)
 

@@ -24,7 +24,7 @@ from django.urls import reverse
 from django.utils import timezone
 from unfold.enums import ActionVariant
 
-from config.lib.admin.asking import access_of, allows, require
+from config.lib.admin.asking import access_of, allows, allows_some, require
 from config.lib.admin.forms import OperatorForm
 from config.lib.errors import NotAllowed, NotFound, ProjectError
 
@@ -62,15 +62,19 @@ class Verb:
 
     def is_open_to(self, request: HttpRequest, obj: Any = None) -> bool:
         """Tell whether the reader may press it, on this row when one is given."""
-        if not self.allows(request):
+        if not self.allows(request, obj):
             return False
         return obj is None or self.when is None or self.when(obj)
 
-    def allows(self, request: HttpRequest) -> bool:
-        """Tell whether the reader holds the permission."""
+    def allows(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Tell whether the reader holds the permission, for this row when one is given."""
         if self.is_for_platform and getattr(request.user, "is_platform_admin", False):
             return True
-        return bool(self.permission) and allows(request, self.permission)
+        return bool(self.permission) and allows(request, self.permission, obj)
+
+    def allows_some(self, request: HttpRequest) -> bool:
+        """Tell whether the reader holds the permission for any row at least."""
+        return self.allows(request) or allows_some(request, self.permission)
 
 
 def verb(title: str, *, permission: str, **options: Any) -> Callable[[Any], Any]:
@@ -135,10 +139,14 @@ class _Press:
     obj: Any = field(default=None, init=False)
 
     def respond(self) -> HttpResponseBase:
-        if not self.spec.allows(self.request):
-            raise PermissionDenied(f"This needs the permission {self.spec.permission}.")
+        needed = f"This needs the permission {self.spec.permission}."
+        is_about_row = self.object_id is not None
+        if not (self.spec.allows_some if is_about_row else self.spec.allows)(self.request):
+            raise PermissionDenied(needed)
         if self.object_id is not None:
             self.obj = self._find(self.object_id)
+            if not self.spec.allows(self.request, self.obj):
+                raise PermissionDenied(needed)
         if not self.spec.is_open_to(self.request, self.obj):
             flash.warning(self.request, f"“{self.spec.title}” does not fit the state it is in now.")
             return self._back()

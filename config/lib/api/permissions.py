@@ -40,6 +40,8 @@ class RequiresPermission(BasePermission):
             return True
         self.code = "permission_denied"
         self.message = f"This needs the permission {needed}."
+        if getattr(view, "by_object", False):
+            return bool(access.allows_some(needed))
         return bool(access.allows(needed))
 
 

@@ -27,7 +27,8 @@ class ApiMixin(APIView):
     """Declares `permission` or `permissions`, answers a repeated POST once.
 
     Views that are bases of others set `abstract = True`. A POST that may be repeated at will,
-    such as a sign-in, sets `idempotent = False`.
+    such as a sign-in, sets `idempotent = False`. One with `by_object = True` also admits those who
+    hold the permission for single objects; it limits its rows and asks `access.allows` of each.
     """
 
     abstract: ClassVar[bool] = True
@@ -35,6 +36,7 @@ class ApiMixin(APIView):
     permissions: ClassVar[dict[str, str]] = {}
     query_params: ClassVar[tuple[str, ...]] = ()
     idempotent: ClassVar[bool] = True
+    by_object: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Refuse a view that forgot to say who may use it."""

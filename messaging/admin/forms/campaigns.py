@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django import forms
 
-from config.lib.admin import OperatorForm
+from config.lib.admin import OperatorForm, asking
 from config.lib.errors import ProjectError
 from messaging.admin.forms.contacts import split_tags
 from messaging.campaigns import preview
@@ -64,7 +64,8 @@ class MessageForm(OperatorForm):
         """Offer the numbers and what they may send."""
         sender, template = self.fields["sender"], self.fields["template"]
         if isinstance(sender, forms.ModelChoiceField):
-            sender.queryset = Sender.objects.order_by("-is_default", "pk")
+            rows = Sender.objects.order_by("-is_default", "pk")
+            sender.queryset = asking.access_of(self.request).limit("messages.bulk_send", rows)
         if isinstance(template, forms.ModelChoiceField):
             rows = Template.objects.filter(status=Template.Status.APPROVED)
             template.queryset = rows.exclude(category="authentication").order_by("name", "language")

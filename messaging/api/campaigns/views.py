@@ -18,7 +18,7 @@ from accounts.approvals import NeedsApproval
 from config.lib.api.filters import require_known
 from config.lib.api.views import ApiView
 from config.lib.errors import InvalidInput, NotFound
-from messaging.api.asking import caller_of, valid
+from messaging.api.asking import caller_of, require, valid
 from messaging.api.campaigns import serializers
 from messaging.campaigns import dryrun, estimate, progress, run
 from messaging.campaigns.models import Campaign
@@ -36,6 +36,7 @@ class BulkSend(ApiView):
     """A campaign."""
 
     permission = "messages.bulk_send"
+    by_object = True
 
     @extend_schema(
         request=serializers.BulkSendInput,
@@ -53,6 +54,7 @@ class BulkSend(ApiView):
         given = valid(serializers.BulkSendInput, request)
         by, now = _actor(request), timezone.now()
         plan = _plan(given)
+        require(request, self.permission, plan.sender)
         if given["dry_run"]:
             found = dryrun.of_plan(plan, by=by, now=now)
             return Response(serializers.DryRunOutput({**_as_dict(found), "id": None}).data)
@@ -75,18 +77,20 @@ class BulkSendProgress(ApiView):
     """The progress of a campaign."""
 
     permission = "messages.view"
+    by_object = True
 
     @extend_schema(responses=serializers.ProgressOutput)
     def get(self, request: Request, pk: UUID) -> Response:
         """Return counts by status, rate, time left, cost, and the first 100 skipped."""
         require_known(request, ())
-        return _progress(run.get(pk))
+        return _progress(_campaign(request, pk, self.permission))
 
 
 class BulkSendControl(ApiView):
     """Pause, resume, cancel; launch what was approved."""
 
     permission = "messages.bulk_send"
+    by_object = True
 
     @extend_schema(request=serializers.ControlInput, responses=serializers.ProgressOutput)
     def post(self, request: Request, pk: UUID) -> Response:
@@ -95,7 +99,7 @@ class BulkSendControl(ApiView):
         `launch` starts a draft, at `scheduled_at` if that is given; 409 `already_launched`,
         `approval_required`, or `approval_void` when it is no longer what was approved.
         """
-        campaign = run.get(pk)
+        campaign = _campaign(request, pk, self.permission)
         given = valid(serializers.ControlInput, request)
         by, now = _actor(request), timezone.now()
         match given["action"]:
@@ -108,6 +112,14 @@ class BulkSendControl(ApiView):
             case _:
                 campaign = run.cancel(campaign, by=by, now=now)
         return _progress(campaign)
+
+
+def _campaign(request: Request, pk: UUID, permission: str) -> Campaign:
+    """Return a campaign the caller holds the permission for; another is not found."""
+    found = run.get(pk)
+    if not caller_of(request).allows(permission, found):
+        raise NotFound("No such campaign.")
+    return found
 
 
 def _progress(campaign: Campaign) -> Response:

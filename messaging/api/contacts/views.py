@@ -17,7 +17,8 @@ from rest_framework.serializers import BaseSerializer
 from accounts import access
 from accounts.models import User
 from config.lib.api.views import ApiGenericView, ApiViewSet
-from config.lib.errors import NotFound
+from config.lib.errors import NotAllowed, NotFound
+from messaging.api.asking import allowed, caller_of
 from messaging.api.contacts import filters, serializers
 from messaging.campaigns import audience
 from messaging.contacts import editing, lists, tags
@@ -132,18 +133,20 @@ class Lists(ListModelMixin, ApiViewSet):
     """Named lists of contacts."""
 
     permissions: ClassVar[dict[str, str]] = PERMISSIONS
+    by_object = True
     queryset = ContactList.objects.none()
     serializer_class = serializers.ListOutput
     filterset_class = filters.ListFilter
 
     def get_queryset(self) -> QuerySet[ContactList]:
-        """Return the lists of the business."""
-        rows: QuerySet[ContactList] = ContactList.objects.all()
-        return rows
+        """Return the lists of the business the caller may see."""
+        return allowed(self.request, "contacts.view", ContactList.objects.all())
 
     @extend_schema(request=serializers.ListInput, responses={201: serializers.ListOutput})
     def create(self, request: Request) -> Response:
         """Make an empty list."""
+        if not caller_of(request).allows("contacts.manage"):
+            raise NotAllowed("This needs the permission contacts.manage.")
         given = valid(serializers.ListInput(data=request.data))
         made = lists.create(name=given["name"], by=user_of(request))
         return Response(serializers.ListOutput(made).data, status=status.HTTP_201_CREATED)
@@ -151,12 +154,12 @@ class Lists(ListModelMixin, ApiViewSet):
     @extend_schema(responses=serializers.ListOutput)
     def retrieve(self, request: Request, pk: UUID) -> Response:
         """Return one list."""
-        return Response(serializers.ListOutput(get_list(pk)).data)
+        return Response(serializers.ListOutput(get_list(request, pk)).data)
 
     @extend_schema(request=serializers.ListInput, responses=serializers.ListOutput)
     def partial_update(self, request: Request, pk: UUID) -> Response:
         """Rename a list."""
-        found = get_list(pk)
+        found = get_list(request, pk)
         name = valid(serializers.ListInput(data=request.data))["name"]
         lists.rename(found, name=name, by=user_of(request))
         return Response(serializers.ListOutput(found).data)
@@ -164,7 +167,7 @@ class Lists(ListModelMixin, ApiViewSet):
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: UUID) -> Response:
         """Delete a list; its contacts stay. 409 `list_in_use` while campaigns go to it."""
-        found = get_list(pk)
+        found = get_list(request, pk)
         audience.require_unused(found)
         lists.delete(found, by=user_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
@@ -174,6 +177,7 @@ class ListContacts(ApiGenericView, ListModelMixin):
     """Who stands on a list."""
 
     permissions: ClassVar[dict[str, str]] = {"GET": "contacts.view", "POST": "contacts.manage"}
+    by_object = True
     queryset = Contact.objects.none()
     filterset_class = filters.ContactFilter
 
@@ -183,7 +187,7 @@ class ListContacts(ApiGenericView, ListModelMixin):
 
     def get_queryset(self) -> QuerySet[Contact]:
         """Return the contacts on the list."""
-        return people().filter(list_entries__list=get_list(self.kwargs["pk"]))
+        return people().filter(list_entries__list=get_list(self.request, self.kwargs["pk"]))
 
     @extend_schema(responses=serializers.ContactOutput(many=True))
     def get(self, request: Request, pk: UUID) -> Response:
@@ -193,16 +197,17 @@ class ListContacts(ApiGenericView, ListModelMixin):
     @extend_schema(request=serializers.MembersInput, responses=serializers.MembersOutput)
     def post(self, request: Request, pk: UUID) -> Response:
         """Put contacts on the list and take others off; unknown ids are left out."""
-        found = get_list(pk)
+        found = get_list(request, pk)
         given = valid(serializers.MembersInput(data=request.data))
         added = lists.add(found, contacts=given.get("add", []))
         removed = lists.remove(found, contacts=given.get("remove", []))
         return Response({"added": added, "removed": removed})
 
 
-def get_list(pk: UUID) -> ContactList:
-    """Return a list of the business in scope."""
-    found: ContactList | None = ContactList.objects.filter(pk=pk).first()
+def get_list(request: Request, pk: UUID) -> ContactList:
+    """Return a list of the business the caller holds the method's permission for."""
+    rows = allowed(request, PERMISSIONS[request.method or "GET"], ContactList.objects.all())
+    found: ContactList | None = rows.filter(pk=pk).first()
     if found is None:
         raise NotFound("No such list.")
     return found

@@ -31,7 +31,7 @@ def send(given: Mapping[str, Any], *, options: request.Options, now: datetime) -
     Uploads media sent by our id to Meta first. Raises `InvalidInput` naming the field,
     `SendRefused` and the template's refusals.
     """
-    sender = _sender(given.get("sender"))
+    sender = sender_of(given)
     if given["type"] == "template":
         template, variables = _template(sender, given, now)
         with transaction.atomic():
@@ -56,6 +56,11 @@ def send(given: Mapping[str, Any], *, options: request.Options, now: datetime) -
             now=now,
             options=_options(given, options, contact, sender),
         )
+
+
+def sender_of(given: Mapping[str, Any]) -> Sender:
+    """Return the number a checked body names, else the default one."""
+    return _sender(given.get("sender"))
 
 
 def _sender(phone_number_id: str | None) -> Sender:

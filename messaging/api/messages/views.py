@@ -14,7 +14,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from config.lib.api.views import ApiView, ApiViewSet
-from messaging.api.asking import caller_of, valid
+from config.lib.errors import NotFound
+from messaging.api.asking import allowed, caller_of, require, valid
 from messaging.api.messages import filters, sending, serializers
 from messaging.messages import history, reading
 from messaging.messages.models import Message
@@ -43,6 +44,7 @@ class Send(ApiView):
     """One message."""
 
     permission = "messages.send"
+    by_object = True
 
     @extend_schema(
         request=serializers.SendInput,
@@ -58,6 +60,7 @@ class Send(ApiView):
         """
         given = valid(serializers.SendInput, request)
         options = requests.Options(by=caller_of(request).user)
+        require(request, self.permission, sending.sender_of(given))
         message = sending.send(given, options=options, now=timezone.now())
         body = serializers.MessageOutput(reading.get(message.pk)).data
         return Response(body, status=status.HTTP_202_ACCEPTED)
@@ -67,18 +70,20 @@ class Messages(ListModelMixin, ApiViewSet):
     """Messages in both directions."""
 
     permissions: ClassVar[dict[str, str]] = {"GET": "messages.view", "DELETE": "messages.send"}
+    by_object = True
     queryset = Message.objects.none()
     serializer_class = serializers.MessageOutput
     filterset_class = filters.MessageFilter
 
     def get_queryset(self) -> QuerySet[Message]:
-        """Return the messages of the business."""
-        return leaving.show(reading.of_business())
+        """Return the messages of the business the caller may see."""
+        rows = allowed(self.request, self.permissions["GET"], reading.of_business())
+        return leaving.show(rows)
 
     @extend_schema(responses=serializers.MessageWithHistory)
     def retrieve(self, request: Request, pk: UUID) -> Response:
         """Return one message with its history."""
-        message: Any = reading.get(pk)
+        message: Any = self._get(pk)
         message.shown_status = leaving.status_of(message)
         message.history = history.story(message)
         return Response(serializers.MessageWithHistory(message).data)
@@ -86,5 +91,13 @@ class Messages(ListModelMixin, ApiViewSet):
     @extend_schema(responses={200: serializers.MessageOutput})
     def destroy(self, request: Request, pk: UUID) -> Response:
         """Take back a message that waits in the queue or for its time; else 409 `already_sent`."""
-        requests.cancel(reading.get(pk), now=timezone.now(), by=caller_of(request).user)
+        requests.cancel(self._get(pk), now=timezone.now(), by=caller_of(request).user)
         return Response(serializers.MessageOutput(reading.get(pk)).data)
+
+    def _get(self, pk: UUID) -> Message:
+        """Return a message the caller holds the permission for; another is not found."""
+        found = reading.get(pk)
+        permission = self.permissions[self.request.method or "GET"]
+        if not caller_of(self.request).allows(permission, found):
+            raise NotFound("No such message.")
+        return found

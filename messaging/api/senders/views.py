@@ -19,7 +19,7 @@ from compliance import audit
 from config.lib.api.filters import require_known
 from config.lib.api.views import ApiView, ApiViewSet
 from config.lib.errors import InvalidInput, NotFound
-from messaging.api.asking import caller_of, meta_asked, valid
+from messaging.api.asking import allowed, caller_of, meta_asked, valid
 from messaging.api.senders import filters, serializers
 from messaging.senders import limits, numbers, pauses
 from messaging.senders.models import Sender, SenderEvent
@@ -30,13 +30,14 @@ class Senders(ListModelMixin, ApiViewSet):
     """The phone numbers of the business."""
 
     permissions: ClassVar[dict[str, str]] = {"GET": "senders.view", "PATCH": "senders.manage"}
+    by_object = True
     queryset = Sender.objects.none()
     serializer_class = serializers.SenderOutput
     filterset_class = filters.SenderFilter
 
     def get_queryset(self) -> QuerySet[Sender]:
-        """Return the numbers of the business."""
-        return _senders()
+        """Return the numbers of the business the caller holds the permission for."""
+        return _senders(self.request, self.permissions[self.request.method or "GET"])
 
     @extend_schema(responses=serializers.SenderOutput)
     def retrieve(self, request: Request, pk: UUID) -> Response:
@@ -51,7 +52,7 @@ class Senders(ListModelMixin, ApiViewSet):
         return Response(serializers.SenderOutput(sender).data)
 
     def _get(self, pk: UUID) -> Sender:
-        found = _senders().filter(pk=pk).first()
+        found = self.get_queryset().filter(pk=pk).first()
         if found is None:
             raise NotFound("No such sender.")
         return found
@@ -80,20 +81,21 @@ class RateLimit(ApiView):
         "GET": "rate_limits.view",
         "PUT": "rate_limits.manage",
     }
+    by_object = True
 
     @extend_schema(responses=serializers.RateLimitOutput(many=True))
     def get(self, request: Request) -> Response:
         """List every number with its limits, use, pause and what Meta says of it."""
         require_known(request, ())
-        now = timezone.now()
-        found = [_standing(sender, now) for sender in _senders().order_by("id")]
+        rows, now = _senders(request, "rate_limits.view"), timezone.now()
+        found = [_standing(sender, now) for sender in rows.order_by("id")]
         return Response(serializers.RateLimitOutput(found, many=True).data)
 
     @extend_schema(request=serializers.RateLimitInput, responses=serializers.RateLimitOutput)
     def put(self, request: Request) -> Response:
         """Set the limits of one number."""
         given = valid(serializers.RateLimitInput, request)
-        sender = _named(given.pop("sender"))
+        sender = _named(request, given.pop("sender"))
         _change(request, sender, given)
         return _standing_of(sender)
 
@@ -102,12 +104,13 @@ class Pause(ApiView):
     """Stop a number."""
 
     permission = "rate_limits.manage"
+    by_object = True
 
     @extend_schema(request=serializers.PauseInput, responses=serializers.RateLimitOutput)
     def post(self, request: Request) -> Response:
         """Send nothing from a number until then, or until resumed; what is queued waits."""
         given = valid(serializers.PauseInput, request)
-        sender, until = _named(given["sender"]), given.get("until")
+        sender, until = _named(request, given["sender"]), given.get("until")
         pauses.pause(sender, reason=given["reason"], until=until, now=timezone.now())
         _audit(request, "sender.paused", sender, {"reason": given["reason"]})
         return _standing_of(sender)
@@ -117,11 +120,12 @@ class Resume(ApiView):
     """Let a number go on."""
 
     permission = "rate_limits.manage"
+    by_object = True
 
     @extend_schema(request=serializers.ResumeInput, responses=serializers.RateLimitOutput)
     def post(self, request: Request) -> Response:
         """Let a number send again and end its cooldown."""
-        sender = _named(valid(serializers.ResumeInput, request)["sender"])
+        sender = _named(request, valid(serializers.ResumeInput, request)["sender"])
         pauses.resume(sender, now=timezone.now())
         _audit(request, "sender.resumed", sender, {})
         return _standing_of(sender)
@@ -131,11 +135,12 @@ class Reset(ApiView):
     """Count a number's use anew."""
 
     permission = "rate_limits.manage"
+    by_object = True
 
     @extend_schema(request=serializers.ResumeInput, responses=serializers.RateLimitOutput)
     def post(self, request: Request) -> Response:
         """Forget the counters in memory; they are rebuilt from what was really sent."""
-        sender = _named(valid(serializers.ResumeInput, request)["sender"])
+        sender = _named(request, valid(serializers.ResumeInput, request)["sender"])
         throttle.reset(sender)
         _audit(request, "sender.limits_reset", sender, {})
         return _standing_of(sender)
@@ -145,6 +150,7 @@ class SenderEvents(ListModelMixin, ApiViewSet):
     """What happened to the numbers."""
 
     permissions: ClassVar[dict[str, str]] = {"GET": "rate_limits.view"}
+    by_object = True
     queryset = SenderEvent.objects.none()
     serializer_class = serializers.SenderEventOutput
     filterset_class = filters.SenderEventFilter
@@ -152,16 +158,17 @@ class SenderEvents(ListModelMixin, ApiViewSet):
     def get_queryset(self) -> QuerySet[SenderEvent]:
         """Return the events of the business."""
         rows: QuerySet[SenderEvent] = SenderEvent.objects.select_related("sender")
-        return rows
+        return allowed(self.request, "rate_limits.view", rows)
 
 
-def _senders() -> QuerySet[Sender]:
-    rows: QuerySet[Sender] = Sender.objects.select_related("account")
-    return rows
+def _senders(request: Request, permission: str) -> QuerySet[Sender]:
+    """Return the numbers the caller holds the permission for."""
+    return allowed(request, permission, Sender.objects.select_related("account"))
 
 
-def _named(phone_number_id: str) -> Sender:
-    found = _senders().filter(phone_number_id=phone_number_id).first()
+def _named(request: Request, phone_number_id: str) -> Sender:
+    rows = _senders(request, "rate_limits.manage")
+    found = rows.filter(phone_number_id=phone_number_id).first()
     if found is None:
         raise InvalidInput("There is no such sender.", code="unknown_sender", attr="sender")
     return found
