@@ -84,7 +84,7 @@ class ApiMixin(APIView):
         def act() -> Response:
             import_string(settings.HOLD_RIGHTS)(self.request._request)
             self.check_permissions(self.request)
-            return self._respond(respond)
+            return self._kept(partial(self._respond, respond))
 
         return deadlocks.retry(act)
 
