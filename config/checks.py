@@ -55,6 +55,17 @@ def check_meta_secrets(
 
 
 @register(TAG)
+def check_lease(
+    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Refuse a lease that ends while a request is still under way: it would be sent twice."""
+    if settings.SEND_LEASE_SECONDS > settings.META_TIMEOUT_SECONDS > 0:
+        return []
+    text = "SEND_LEASE_SECONDS must be larger than META_TIMEOUT_SECONDS."
+    return [Error(text, id="config.E006")]
+
+
+@register(TAG)
 def check_owner(
     app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:

@@ -42,6 +42,11 @@ class Timeouts:
     read: float = 20.0
     total: float = 30.0
 
+    @classmethod
+    def within(cls, total: float) -> Self:
+        """Return bounds in our usual proportion that end a request after `total` seconds."""
+        return cls(connect=total / 6, read=total * 2 / 3, total=total)
+
     def as_aiohttp(self) -> aiohttp.ClientTimeout:
         return aiohttp.ClientTimeout(
             total=self.total,

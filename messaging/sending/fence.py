@@ -13,12 +13,13 @@ from typing import Final
 from uuid import UUID
 
 import structlog
+from django.conf import settings
 from django.db import connection
 
 logger = structlog.get_logger(__name__)
 
-# A request ends within 30 seconds (`config.lib.graph.Timeouts`); most within one.
-PATIENCE_SECONDS: Final = 35.0
+# Beyond the longest a request may take; most end within one.
+GRACE_SECONDS: Final = 5.0
 _PAUSE_SECONDS: Final = 0.02
 
 # The instant is asked for apart, so that leases are found by their index.
@@ -34,11 +35,11 @@ WHERE q.is_in_flight AND q.lease_until > (SELECT clock_timestamp())
 
 
 def let_land(business_id: UUID, addresses: Sequence[str]) -> None:
-    """Wait until no message to these addresses is under way, at most `PATIENCE_SECONDS`.
+    """Wait until no message to these addresses is under way, at most the longest request.
 
     Call inside the transaction that holds the consent locks of the addresses.
     """
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + settings.META_TIMEOUT_SECONDS + GRACE_SECONDS
     while _in_flight(business_id, addresses):
         if time.monotonic() > deadline:
             logger.warning("opt_out_did_not_wait_longer", business_id=str(business_id))

@@ -7,10 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
+from pytest_django import Settings
 
 from config.dev.embedded.host import choose_port, is_port_free, wait_until
 from config.dev.processes import NAMES, WORKER, Stack, StackError
 from config.env import BASE_DIR
+from config.lib.graph import Timeouts
+from config.startup import require_sound_settings
 
 ADDRESSES = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL")
 
@@ -109,3 +113,15 @@ def test_production_without_secrets_is_one_line() -> None:
         "Switchboard does not start: (config.E001) SECRET_KEY must be set"
     )
     assert done.stderr.count("\n") == 1
+
+
+def test_a_lease_that_ends_before_its_request_is_refused(settings: Settings) -> None:
+    settings.META_TIMEOUT_SECONDS = settings.SEND_LEASE_SECONDS
+
+    with pytest.raises(ImproperlyConfigured, match="larger than META_TIMEOUT_SECONDS"):
+        require_sound_settings()
+
+
+def test_every_bound_of_a_request_shrinks_with_its_longest_time() -> None:
+    assert Timeouts.within(30) == Timeouts()
+    assert Timeouts.within(6) == Timeouts(connect=1, read=4, total=6)
