@@ -1,8 +1,8 @@
 """What a journey needs in the database of its own stack: `python -m tests.journeys.scene`.
 
-`open` gives the demo business an audience and launches a campaign; `nudge` sends one message more;
-`state` tells what became of the campaign's messages, `optouts` when people's opt-outs were
-committed, as JSON. A program of its own, because the journey's servers come and go.
+`open` gives the demo business an audience and launches a campaign; `state` tells what became of the
+campaign's messages and of those sent one by one, `optouts` when people's opt-outs were committed,
+as JSON. A program of its own, because the journey's servers come and go.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ import django
 
 PAGE = 2000
 PORTFOLIO = "734567890000033"  # of the demo account: config/dev/sandbox/seed.json
-# Shorter than an operator may choose, so that a journey need not wait a minute.
-RECONCILE_SECONDS = 10
 
 
 def open_scene(*, people: int, per_second: int) -> dict[str, Any]:
@@ -58,10 +56,12 @@ def _pump() -> Any:
 
 
 def _make_fast(pump: Any, per_second: int) -> None:
+    from accounts.businesses import SHORTEST_RECONCILIATION_SECONDS
     from accounts.models import Business
     from messaging.senders.models import Sender
 
-    Business.objects.filter(pk=pump.business.pk).update(reconcile_after_seconds=RECONCILE_SECONDS)
+    shortest = {"reconcile_after_seconds": SHORTEST_RECONCILIATION_SECONDS}
+    Business.objects.filter(pk=pump.business.pk).update(**shortest)
     Sender.across_businesses.filter(pk=pump.sender.pk).update(
         per_second=per_second, throughput=Sender.Throughput.HIGH
     )
@@ -109,21 +109,6 @@ def _person(index: int) -> dict[str, str]:
     return {"phone": phone, "user_id": user_id_for(phone[1:], PORTFOLIO)}
 
 
-def nudge() -> dict[str, Any]:
-    """Send one more message, to somebody else: its statuses show that webhooks flow.
-
-    Asks for the reconciliation too, which would come by itself within half a minute.
-    """
-    from messaging import jobs
-    from messaging.contacts.models import Contact
-
-    pump = _pump()
-    count = Contact.across_businesses.filter(phone__startswith="+3469").count()
-    message = pump.ask(pump.person(f"+34690{count:04d}00"))
-    jobs.RECONCILE.enqueue_now()
-    return {"message": str(message.pk)}
-
-
 def state(campaign_id: str) -> dict[str, Any]:
     """Return the campaign's state and what became of every message of it."""
     from messaging.campaigns.models import Campaign
@@ -131,9 +116,11 @@ def state(campaign_id: str) -> dict[str, Any]:
     from messaging.sending.models import QueueItem, UnknownMessage
 
     campaign = Campaign.across_businesses.get(pk=campaign_id)
-    rows = Message.across_businesses.filter(campaign_id=campaign_id).values_list(
-        "id", "address", "status", "error_code", "error_reason"
-    )
+    columns = ("id", "address", "status", "error_code", "error_reason")
+    rows = Message.across_businesses.filter(campaign_id=campaign_id).values_list(*columns)
+    singles = Message.across_businesses.filter(
+        campaign=None, direction="outbound", type="template"
+    ).values_list(*columns)
     undecided = UnknownMessage.objects.filter(needs_decision=True)
     return {
         "undecided": [str(id_) for id_ in undecided.values_list("message_id", flat=True)],
@@ -142,6 +129,7 @@ def state(campaign_id: str) -> dict[str, Any]:
         "skipped": campaign.skipped,
         "queued": QueueItem.objects.count(),
         "messages": [[str(id_), *rest] for id_, *rest in rows],
+        "singles": [[str(id_), *rest] for id_, *rest in singles],
     }
 
 
@@ -197,7 +185,6 @@ def _commits(rows: Any) -> list[str]:
 
 VERBS: dict[str, Callable[..., dict[str, Any]]] = {
     "open": open_scene,
-    "nudge": nudge,
     "state": state,
     "optouts": optouts,
     "agent": agent,
@@ -212,7 +199,6 @@ def main() -> None:
     opening = verbs.add_parser("open")
     opening.add_argument("--people", type=int, required=True)
     opening.add_argument("--per-second", type=int, required=True)
-    verbs.add_parser("nudge")
     verbs.add_parser("state").add_argument("campaign_id")
     verbs.add_parser("agent")
     verbs.add_parser("rights").add_argument("prefix")
