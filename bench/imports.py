@@ -21,7 +21,7 @@ def measure(*, quick: bool) -> dict[str, Any]:
     rows.forget_everything()
     shop = rows.make_shop()
     with tempfile.NamedTemporaryFile("w", suffix=".csv") as file:
-        _write_file(file, count)
+        write_file(file, count)
         found = place.together(
             [place.Child(["-m", "bench.imports", str(shop.business.pk), file.name])]
         )[0]
@@ -38,7 +38,7 @@ def measure(*, quick: bool) -> dict[str, Any]:
     }
 
 
-def _write_file(file: Any, count: int) -> None:
+def write_file(file: Any, count: int) -> None:
     file.write("name,phone,language,city,tags,consent,consent date\n")
     for one in range(count):
         file.write(f"Ana {one},{wire.phone_of(one)},es,Madrid,spring;vip,yes,2026-05-04\n")
