@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import Any, Final
 from uuid import UUID
 
+from django.db.models import Q
 from django.dispatch import Signal
 
 from accounts import signals, tenancy
 from accounts.access import Access
-from accounts.models import User
+from accounts.models import Membership, User
 from compliance import audit
+from compliance.audit import chain
 
 # Which signal is which action on which resource; the field that names the object.
 _ENTRIES: Final[tuple[tuple[Signal, str, str, str], ...]] = (
@@ -64,15 +64,16 @@ def write_entry(signal: Signal, fact: Any, **_: Any) -> None:
     user = by.user if by else None
     if signal in _SIGNED and user is None:
         user = User.objects.filter(pk=fact.user_id).first()
-    with _business_of(fact):
-        audit.record(
-            action=action,
-            resource=resource,
-            resource_id=str(getattr(fact, field) or ""),
-            details=_details(fact, field),
-            actor=user,
-            actor_name=by.actor_name if by else "",
-        )
+    for place in _places(fact):
+        with chain.sight(place):
+            audit.record(
+                action=action,
+                resource=resource,
+                resource_id=str(getattr(fact, field) or ""),
+                details=_details(fact, field),
+                actor=user,
+                actor_name=by.actor_name if by else "",
+            )
 
 
 def _details(fact: Any, field: str) -> dict[str, Any]:
@@ -85,11 +86,10 @@ def _details(fact: Any, field: str) -> dict[str, Any]:
     }
 
 
-@contextmanager
-def _business_of(fact: Any) -> Iterator[None]:
-    business_id: UUID | None = getattr(fact, "business_id", None)
-    if business_id is None:
-        yield
-        return
-    with tenancy.scope(business_id):
-        yield
+def _places(fact: Any) -> list[UUID | None]:
+    """Return the businesses whose trail a fact belongs in; of a person's, each they work for."""
+    if business_id := getattr(fact, "business_id", None):
+        return [business_id]
+    with tenancy.across(tenancy.Door.SIGN_IN):
+        held = Membership.objects.filter(Q(user_id=getattr(fact, "user_id", None)))
+        return [*held.order_by("business_id").values_list("business_id", flat=True)] or [None]

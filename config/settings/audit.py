@@ -22,6 +22,7 @@ AUDITED: dict[str, dict[str, Any]] = {
         "left_out": {"token_checked_at"},
         "hidden": {"access_token"},
     },
+    "accounts.SecurityPolicy": {"resource": "security_policy", "id": "business_id"},
     "accounts.Grant": {"resource": "user", "id": "user_id"},
     "accounts.Invitation": {
         "resource": "invitation",
@@ -57,3 +58,39 @@ AUDITLOG_USE_BASE_MANAGER = True
 AUDITLOG_DISABLE_ON_RAW_SAVE = True
 # Its own table is not made.
 MIGRATION_MODULES: dict[str, str | None] = {"auditlog": None}
+
+# Looking at people's data: by the name of the address, what is recorded, of which object, and
+# which part of the address names it. Once an hour for each reader and object.
+READS: dict[str, tuple[str, str, str]] = {
+    "contacts": ("contacts.listed", "contacts", ""),
+    "contact": ("contact.viewed", "contact", "pk"),
+    "list-contacts": ("list.viewed", "list", "pk"),
+    "tag-contacts": ("tag.viewed", "tag", "pk"),
+    "messages": ("messages.listed", "messages", ""),
+    "message": ("message.viewed", "message", "pk"),
+    "delivery-of-message": ("message.viewed", "message", "message_id"),
+    "consents": ("consents.listed", "consents", ""),
+    "consent": ("consent.viewed", "consent", "phone_number"),
+    "admin:messaging_contact_changelist": ("contacts.listed", "contacts", ""),
+    "admin:messaging_contact_change": ("contact.viewed", "contact", "object_id"),
+    "admin:messaging_conversation_changelist": ("conversations.listed", "conversations", ""),
+    "admin:messaging_conversation_change": ("conversation.viewed", "conversation", "object_id"),
+    "admin:messaging_message_changelist": ("messages.listed", "messages", ""),
+    "admin:messaging_message_change": ("message.viewed", "message", "object_id"),
+    "admin:messaging_deadletter_change": ("dead_letter.viewed", "dead_letter", "object_id"),
+    "admin:compliance_consent_changelist": ("consents.listed", "consents", ""),
+    "admin:compliance_consent_change": ("consent.viewed", "consent", "object_id"),
+    "admin:compliance_consentevent_changelist": ("consents.listed", "consents", ""),
+    "admin:compliance_consentevent_change": ("consent.viewed", "consent", "object_id"),
+}
+
+# Taking files away: recorded every time.
+DOWNLOADS: dict[str, tuple[str, str, str]] = {
+    "contact-import-refused": ("contact_import.downloaded", "contact_import", "pk"),
+    "admin:messaging_contactimport_refused": ("contact_import.downloaded", "contact_import", "key"),
+    "admin:messaging_campaign_outcomes": ("campaign.exported", "campaign", "key"),
+    "admin:messaging_conversation_file": ("media.downloaded", "media", "key"),
+}
+
+# A function of a record and its id in the trail that gives what the page of its history shows.
+HISTORY = "compliance.audit.showing.history_of"

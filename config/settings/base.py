@@ -72,6 +72,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "accounts.middleware.BusinessMiddleware",
+    "compliance.middleware.ReadsMiddleware",
     "axes.middleware.AxesMiddleware",
     *(["config.lib.api.pages.OwnNotFound"] if DEBUG else []),
 ]

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.contrib import admin
 from django.contrib import messages as flash
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
@@ -16,7 +17,7 @@ from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.html import format_html_join
 
-from compliance import consent
+from compliance import audit, consent
 from compliance.models import ConsentEvent, ConsentStatus, Scope
 from config.lib import addresses
 from config.lib.admin import Call, EmptyState, Step, TenantAdmin, asking, verb
@@ -456,6 +457,7 @@ _TASKS: Mapping[str, _Task] = {
 }
 
 
+@transaction.atomic
 def _record(
     chosen: Sequence[Contact],
     status: ConsentStatus,
@@ -476,6 +478,13 @@ def _record(
             now=now,
             reason=reason,
             wording=wording,
+            actor=pages.reader(request),
+        )
+        audit.record(
+            action=f"consent.{status.value}",
+            resource="contact",
+            resource_id=str(one.pk),
+            details={"scope": scope},
             actor=pages.reader(request),
         )
 

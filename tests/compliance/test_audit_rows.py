@@ -38,6 +38,7 @@ NOT_WATCHED = {
     },
     "recorded as an action with its counts": {
         *("ContactImport", "ContactTag", "ListEntry", "PrivacyBatch", "PrivacyRequest"),
+        "Approval",
     },
     "written once, by an erasure or a retention run, with a certificate or counts": {
         *("ErasureRecord", "SuppressedPerson", "RetentionRun"),
