@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts import tenancy
 from compliance import jobs
-from compliance.audit import sealing
+from compliance.audit import checking, sealing
 from compliance.privacy import requests, retention, upkeep
 from config.lib import locks
 from config.lib.tasks import Counts, task
@@ -55,3 +55,19 @@ def seal_audit(**_: Any) -> Counts:
     """Chain the entries that wait, and store the signed heads outside the database."""
     with locks.single_flight("compliance.seal_audit", ttl_seconds=120) as is_mine:
         return sealing.run(now=timezone.now()) if is_mine else {}
+
+
+@task(jobs.CHECK_AUDIT, time_limit_seconds=3600)
+def check_audit(*, business_id: str, **_: Any) -> Counts:
+    """Recompute the trail of one business."""
+    with locks.single_flight(f"compliance.check_audit.{business_id}", ttl_seconds=3600) as is_mine:
+        if not is_mine:
+            return {}
+        return {"findings": checking.check(UUID(business_id), now=timezone.now())}
+
+
+@task(jobs.CHECK_TRAILS, time_limit_seconds=7200)
+def check_trails(**_: Any) -> Counts:
+    """Recompute every trail."""
+    with locks.single_flight("compliance.check_trails", ttl_seconds=7200) as is_mine:
+        return checking.check_all(now=timezone.now()) if is_mine else {}

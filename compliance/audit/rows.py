@@ -63,6 +63,17 @@ def resource_of(model: type[models.Model]) -> str | None:
     return found.resource if found else None
 
 
+def model_of(resource: str) -> type[models.Model] | None:
+    """Return the model whose records the trail files by their own id under this name."""
+    found = (model for model, one in _watched.items() if one.resource == resource)
+    return next((model for model in found if _watched[model].id_field == "pk"), None)
+
+
+def resources() -> set[str]:
+    """Return the kinds of records that are watched."""
+    return {one.resource for one in _watched.values()}
+
+
 def write(instance: models.Model, *, action: int, changes: Changes) -> AuditEntry:
     """Add the entry of a change, to the trail of the record's business."""
     watched = _watched[type(instance)]

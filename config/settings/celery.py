@@ -51,6 +51,10 @@ CELERY_BEAT_SCHEDULE = {
     "expire approvals": {"task": "accounts.expire_approvals", "schedule": 3600.0},
     "forget answers": {"task": "accounts.forget_answers", "schedule": 3600.0},
     "nightly backup": {"task": "backups.nightly", "schedule": crontab(hour="2", minute="30")},
+    "check audit trails": {
+        "task": "compliance.check_trails",
+        "schedule": crontab(hour="3", minute="30"),
+    },
     "seal audit trail": {
         "task": "compliance.seal_audit",
         "schedule": 60.0,

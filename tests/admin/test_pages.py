@@ -309,7 +309,7 @@ def test_the_history_of_a_row_is_its_audit_trail(cast: Cast, sign_in: SignIn) ->
     answer = client.get(f"/admin/messaging/sender/{sender.pk}/history/", follow=True)
 
     assert answer.status_code == 200
-    assert "sender.paused" in answer.content.decode()
+    assert "Sender paused" in answer.content.decode()
 
 
 def test_a_backup_is_asked_for_by_platform_admins_only(cast: Cast, sign_in: SignIn) -> None:

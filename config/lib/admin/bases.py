@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib import messages as flash
 from django.contrib.auth import get_user_model
@@ -12,8 +13,9 @@ from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.db.models import ForeignKey, Model, QuerySet
 from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import NoReverseMatch, reverse
-from django.utils.http import urlencode
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.module_loading import import_string
 from django.utils.text import capfirst
 
 from config.lib.admin import lists
@@ -213,18 +215,24 @@ class TenantAdmin(ModelAdmin[M]):
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> Any:
-        """Lead to the audit trail of this row."""
+        """Show what the audit trail holds about this row."""
         obj = self.get_object(request, object_id)
         if obj is None:
             raise Http404
         if not (self.has_view_permission(request, obj) and allows(request, "audit.view")):
             raise PermissionDenied("This needs the permission audit.view.")
-        try:
-            url = reverse("admin:compliance_auditentry_changelist")
-        except NoReverseMatch as error:
-            raise Http404 from error
-        query = {"resource_id__exact": self.history_id(obj), "period": "366"}
-        return HttpResponseRedirect(f"{url}?{urlencode(query)}")
+        request.current_app = self.admin_site.name
+        name = f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_change"
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "original": obj,
+            "title": f"History: {obj}",
+            "entries": import_string(settings.HISTORY)(obj, self.history_id(obj)),
+            "search_url": reverse("admin:compliance_auditentry_changelist"),
+            "back_url": reverse(name, args=[obj.pk]),
+        }
+        return TemplateResponse(request, "admin/history.html", context | (extra_context or {}))
 
     def history_id(self, obj: M) -> str:
         """Return the id the audit trail knows this row by."""
