@@ -11,10 +11,12 @@ class ComplianceConfig(AppConfig):
 
     def ready(self) -> None:
         """Listen to accounts; say what is held about people; watch what the settings name."""
+        from accounts import approvals
         from compliance import receivers
         from compliance.audit import rows
-        from compliance.privacy import holders
+        from compliance.privacy import holders, mass
 
         receivers.connect()
         holders.register()
+        approvals.watch("mass_erasure", mass.parts_of)
         rows.watch_all()

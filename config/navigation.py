@@ -41,6 +41,8 @@ GROUPS: Final[tuple[tuple[str, tuple[Page, ...]], ...]] = (
             Page("Consent ledger", "compliance.consentevent", "history"),
             Page("Opt-out words", "compliance.optoutword", "front_hand"),
             Page("Contact policy", "compliance.contactpolicy", "bedtime"),
+            Page("Privacy requests", "compliance.privacyrequest", "shield_person"),
+            Page("Retention", "compliance.retentionrule", "auto_delete"),
         ),
     ),
     (

@@ -32,6 +32,7 @@ _TONES: Final = {
 # Where what is asked about can be looked at.
 _PAGES: Final = {
     "campaign": "admin:messaging_campaign_change",
+    "privacy_batch": "admin:compliance_privacybatch_change",
     "security_policy": "admin:accounts_securitypolicy_changelist",
 }
 

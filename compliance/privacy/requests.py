@@ -15,7 +15,7 @@ from accounts import tenancy
 from accounts.access import Access
 from compliance import audit, jobs
 from compliance.privacy import erase, export, keys, registry
-from compliance.privacy.models import PrivacyRequest
+from compliance.privacy.models import PrivacyBatch, PrivacyRequest
 from compliance.privacy.registry import Later, Person
 from config.lib import alerts
 from config.lib.errors import Conflict, InvalidInput, NotFound
@@ -105,6 +105,8 @@ def start(request: PrivacyRequest, *, by: Access, now: datetime) -> PrivacyReque
     """Have a worker do what was asked. Raises `NotOpen`."""
     with transaction.atomic():
         held = _open(request.pk, {Status.OPEN, Status.FAILED})
+        if held.batch and held.batch.status == PrivacyBatch.Status.WAITING:
+            raise NotOpen("It starts together with the other people it was named with.")
         held.status, held.started_at, held.next_at = Status.RUNNING, held.started_at or now, now
         held.attempts, held.error = 0, ""
         held.save(update_fields=["status", "started_at", "next_at", "attempts", "error"])

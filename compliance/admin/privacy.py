@@ -1,0 +1,425 @@
+"""What people asked about their data: deadlines, progress, copies, certificates."""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from unfold.enums import ActionVariant
+
+from compliance.privacy import certificate, export, mass, registry, requests
+from compliance.privacy.models import PrivacyBatch, PrivacyRequest
+from compliance.privacy.paper import certificate_pdf, words_of
+from config.lib import streams
+from config.lib.addresses import Address, InvalidAddress
+from config.lib.admin import Call, EmptyState, OperatorForm, ReadOnlyAdmin, Step, verb
+from config.lib.admin.asking import access_of, require
+from config.lib.admin.rendering import ago, badge, bar
+
+_MANAGE = "privacy.manage"
+_PAGE = "admin:compliance_privacyrequest"
+_TONES = {
+    "open": "warning",
+    "running": "info",
+    "done": "success",
+    "expired": "success",
+    "failed": "danger",
+    "withdrawn": "muted",
+}
+_SOON = timedelta(days=7)
+Status = PrivacyRequest.Status
+
+
+def _region(request: Any) -> str | None:
+    access = access_of(request)
+    return access.business.region if access and access.business else None
+
+
+class AskForm(OperatorForm):
+    """What a person asked for, and by when they get their answer."""
+
+    address = forms.CharField(
+        label="Phone number or Meta user id",
+        required=False,
+        max_length=140,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "inputmode": "tel"}),
+        help_text="In any common spelling.",
+    )
+    contact = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    kind = forms.ChoiceField(
+        label="What the person wants",
+        choices=[
+            ("access", "A copy of everything we hold about them"),
+            ("erasure", "That everything about them is erased"),
+        ],
+    )
+    asked_by = forms.ChoiceField(label="Who asked", choices=PrivacyRequest.AskedBy.choices)
+    channel = forms.ChoiceField(label="How they asked", choices=PrivacyRequest.Channel.choices)
+    received_at = forms.DateField(
+        label="Asked on",
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        help_text="The answer is due 30 days later.",
+    )
+    note = forms.CharField(
+        required=False,
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="How you made sure who asked, a ticket number. It is deleted with the answer.",
+    )
+
+    def prepare(self) -> None:
+        """Begin with today and, from somebody's page, with that person."""
+        self.fields["received_at"].initial = timezone.localdate
+        contact = self.request.GET.get("contact", "") if self.request else ""
+        kind = self.request.GET.get("kind", "") if self.request else ""
+        if kind in PrivacyRequest.Kind.values:
+            self.fields["kind"].initial = kind
+        if contact:
+            self.fields["contact"].initial = contact
+        if contact or (self.request and self.request.POST.get("contact")):
+            self.fields["address"].widget = forms.HiddenInput()
+
+    def clean(self) -> dict[str, Any]:
+        """Read who is meant."""
+        data = super().clean() or {}
+        contact: UUID | None = data.get("contact")
+        if contact:
+            data["person"] = requests.identify(contact_id=contact)
+            return data
+        try:
+            address = Address.parse(data.get("address", ""), region=_region(self.request))
+        except InvalidAddress as error:
+            self.add_error("address", error.detail)
+            return data
+        data["person"] = requests.identify(address=address.key)
+        return data
+
+
+class SeveralForm(OperatorForm):
+    """People to be erased together."""
+
+    people = forms.CharField(
+        label="Phone numbers or Meta user ids",
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 8}),
+        help_text="One a line. What stands behind a comma or semicolon is not read.",
+    )
+    file = forms.FileField(
+        required=False,
+        label="Or a file",
+        help_text="CSV or text, the address in the first column. At most 1,000 people.",
+    )
+    source = forms.CharField(
+        label="Why these people",
+        max_length=120,
+        help_text="Without names: “No purchase since 2021”.",
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Read every line; name those that are no address."""
+        data = super().clean() or {}
+        lines = _lines(data.get("people", ""), data.get("file"))
+        if len(lines) > mass.MOST:
+            self.add_error("people", f"At most {mass.MOST:,} people at once.")
+            return data
+        found, bad = {}, []
+        for number, line in enumerate(lines, start=1):
+            try:
+                key = Address.parse(line, region=_region(self.request)).key
+            except InvalidAddress as error:
+                bad.append(f"Line {number}: {error.extra['reason']}.")
+            else:
+                found[key] = requests.identify(address=key)
+        if bad:
+            self.add_error("people", " ".join(bad[:5]))
+        if not lines:
+            self.add_error("people", "Name at least one person.")
+        data["named"] = list(found.values())
+        return data
+
+
+def _lines(text: str, file: Any) -> list[str]:
+    if file is not None:
+        text += "\n" + file.read(1024 * 1024).decode("utf-8-sig", "replace")
+    cells = [
+        line.replace(";", ",").partition(",")[0].strip(" \"'\x00") for line in text.splitlines()
+    ]
+    return [cell for cell in cells if cell and any(char.isdigit() for char in cell)]
+
+
+@admin.register(PrivacyRequest)
+class PrivacyRequestAdmin(ReadOnlyAdmin[PrivacyRequest]):
+    """Requests with their deadline, what is late first to be seen."""
+
+    permissions: ClassVar[dict[str, str]] = {"view": _MANAGE}
+    list_display = ("label", "kind", "state", "deadline", "progress_bar", "asked")
+    list_filter = ("status", "kind")
+    actions_list = ("ask", "ask_several")
+    actions_detail = ("start", "withdraw")
+    empty_state = EmptyState(
+        "Nobody has asked yet",
+        "When somebody wants to know what you hold about them, or wants to be erased, note it "
+        "here: the deadline is watched, and the copy or the erasure is made by itself.",
+        icon="shield_person",
+        steps=(Step("Note a request", f"{_PAGE}_ask", _MANAGE),),
+    )
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the download and the certificate."""
+        wrap, name = self.admin_site.admin_view, "compliance_privacyrequest"
+        return [
+            path("<uuid:key>/copy/", wrap(self.copy_view), name=f"{name}_copy"),
+            path("<uuid:key>/certificate/", wrap(self.paper_view), name=f"{name}_certificate"),
+            *super().get_urls(),
+        ]
+
+    # the list
+
+    @admin.display(description="status")
+    def state(self, row: PrivacyRequest) -> SafeString:
+        """Show where it stands."""
+        return badge(row.get_status_display(), _TONES[row.status], title=row.error)
+
+    @admin.display(description="answer due")
+    def deadline(self, row: PrivacyRequest) -> SafeString | str:
+        """Show the deadline, red once it is past."""
+        now = timezone.now()
+        if row.status in PrivacyRequest.FINAL:
+            return "—"
+        if requests.is_overdue(row, now=now):
+            return badge(f"Overdue since {row.due_at:%-d %b %Y}", "danger")
+        tone = "warning" if row.due_at < now + _SOON else "muted"
+        return badge(f"in {max((row.due_at - now).days, 0)} days", tone, title=str(row.due_at))
+
+    @admin.display(description="progress")
+    def progress_bar(self, row: PrivacyRequest) -> SafeString | str:
+        """Show how far a running erasure got."""
+        if row.kind != PrivacyRequest.Kind.ERASURE or row.status not in {"running", "failed"}:
+            return "—"
+        return bar(*requests.progress_of(row), label="Stores cleared")
+
+    @admin.display(description="asked")
+    def asked(self, row: PrivacyRequest) -> SafeString | str:
+        """Show when the person asked."""
+        return ago(row.received_at, timezone.now())
+
+    # one request
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Show the request, how far it got, and what came of it."""
+        require(request, _MANAGE)
+        row = self.get_object(request, object_id)
+        if row is None:
+            raise Http404
+        request.current_app = self.admin_site.name
+        now = timezone.now()
+        done, total = requests.progress_of(row)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": str(row),
+            "original": row,
+            "row": row,
+            "now": now,
+            "state": self.state(row),
+            "is_overdue": requests.is_overdue(row, now=now),
+            "done": done,
+            "total": total,
+            "stores": _stores(row),
+            "facts": row.certificate["facts"] if row.certificate else None,
+            "is_genuine": certificate.is_valid(row.certificate or {}),
+            "has_copy": bool(row.file) and row.expires_at is not None and row.expires_at > now,
+            "is_waiting_for_batch": _waits_with_others(row),
+        }
+        return TemplateResponse(request, "admin/privacy/request.html", context)
+
+    def copy_view(self, request: HttpRequest, key: UUID) -> HttpResponseBase:
+        """Hand out the copy; that it was is noted."""
+        row = self._row(request, key)
+        try:
+            opened = export.open_copy(row, by=access_of(request), now=timezone.now())
+        except export.NotReady as error:
+            self.message_user(request, error.detail, level="warning")
+            return HttpResponseRedirect(reverse(f"{_PAGE}_change", args=[row.pk]))
+        answer: FileResponse = streams.file(
+            request, opened, content_type="application/zip", filename=f"copy-{row.pk}.zip"
+        )
+        return answer
+
+    def paper_view(self, request: HttpRequest, key: UUID) -> HttpResponse:
+        """Hand out the certificate as a PDF."""
+        row = self._row(request, key)
+        if row.certificate is None:
+            raise Http404
+        business = access_of(request).business
+        return HttpResponse(
+            certificate_pdf(row.certificate, business=business.name),
+            content_type="application/pdf",
+            headers={
+                "Content-Disposition": f'attachment; filename="certificate-{row.pk}.pdf"',
+                "Cache-Control": "no-store",
+            },
+        )
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        """Show the buttons within the page instead of above it."""
+        return []
+
+    def _row(self, request: HttpRequest, key: UUID) -> PrivacyRequest:
+        require(request, _MANAGE)
+        row = self.get_object(request, str(key))
+        if row is None:
+            raise Http404
+        return row
+
+    # buttons
+
+    @verb(
+        "Note a request",
+        permission=_MANAGE,
+        icon="add",
+        form=AskForm,
+        variant=ActionVariant.PRIMARY,
+        submit="Note it",
+    )
+    def ask(self, call: Call) -> HttpResponseBase:
+        """Note the request and show it; nothing happens before somebody starts it."""
+        data = call.data
+        midnight = timezone.make_aware(datetime.combine(data["received_at"], time()))
+        made = requests.open_(
+            kind=PrivacyRequest.Kind(data["kind"]),
+            person=data["person"],
+            by=call.by,
+            now=call.now,
+            asked_by=data["asked_by"],
+            channel=data["channel"],
+            note=data["note"],
+            received_at=min(midnight, call.now),
+        )
+        return HttpResponseRedirect(reverse(f"{_PAGE}_change", args=[made.pk]))
+
+    @verb(
+        "Erase several people",
+        permission=_MANAGE,
+        icon="group_remove",
+        form=SeveralForm,
+        submit="Name them",
+    )
+    def ask_several(self, call: Call) -> HttpResponseBase:
+        """Name the people and show the batch; nothing happens before it is started."""
+        named = mass.create(
+            people=call.data["named"], source=call.data["source"], by=call.by, now=call.now
+        )
+        return HttpResponseRedirect(
+            reverse("admin:compliance_privacybatch_change", args=[named.batch.pk])
+        )
+
+    @verb(
+        "Start",
+        permission=_MANAGE,
+        icon="play_arrow",
+        variant=ActionVariant.DANGER,
+        confirm="An erasure cannot be taken back: messages, files, the contact and everything else "
+        "about this person is deleted, and they are not written to any more. A copy is made for "
+        "download within minutes. Make sure it is them who asked.",
+        when=lambda row: row.status in {Status.OPEN, Status.FAILED} and not _waits_with_others(row),
+    )
+    def start(self, call: Call) -> str:
+        """Begin."""
+        requests.start(call.obj, by=call.by, now=call.now)
+        return "It is being done. This page follows it."
+
+    @verb(
+        "Withdraw",
+        permission=_MANAGE,
+        icon="undo",
+        confirm="The request is closed unanswered; who it was about is forgotten.",
+        when=lambda row: row.status == Status.OPEN,
+    )
+    def withdraw(self, call: Call) -> str:
+        """Close it unanswered."""
+        requests.withdraw(call.obj, by=call.by, now=call.now)
+        return "The request is withdrawn."
+
+
+@admin.register(PrivacyBatch)
+class PrivacyBatchAdmin(ReadOnlyAdmin[PrivacyBatch]):
+    """Erasures of several people."""
+
+    permissions: ClassVar[dict[str, str]] = {"view": _MANAGE}
+    list_display = ("source", "size", "status", "created_at")
+    list_filter = ("status",)
+    fields = ("source", "size", "status", "created_by", "created_at", "finished")
+    readonly_fields = fields
+    actions_detail = ("start", "withdraw")
+    empty_state = EmptyState(
+        "No erasure of several people yet",
+        "Name people by their numbers, or choose them on the list of contacts.",
+        icon="group_remove",
+        steps=(Step("Name people", f"{_PAGE}_ask_several", _MANAGE),),
+    )
+
+    @admin.display(description="erased so far")
+    def finished(self, row: PrivacyBatch) -> SafeString:
+        """Show how many of them are done."""
+        return bar(
+            row.requests(manager="objects").filter(status=Status.DONE).count(),
+            row.size,
+            label="People erased",
+        )
+
+    @verb(
+        "Start",
+        permission=_MANAGE,
+        icon="play_arrow",
+        variant=ActionVariant.DANGER,
+        confirm="Everything about these people is deleted, and cannot be brought back. Where your "
+        "security settings want two people, somebody else has to approve it first.",
+        when=lambda row: row.status == PrivacyBatch.Status.WAITING,
+    )
+    def start(self, call: Call) -> str:
+        """Begin with all of them."""
+        mass.start(batch=call.obj, by=call.by, now=call.now)
+        return "The people are being erased, one by one."
+
+    @verb(
+        "Withdraw",
+        permission=_MANAGE,
+        icon="undo",
+        confirm="Nobody of them is erased; the requests are closed.",
+        when=lambda row: row.status == PrivacyBatch.Status.WAITING,
+    )
+    def withdraw(self, call: Call) -> str:
+        """Close all of them."""
+        mass.withdraw(batch=call.obj, by=call.by, now=call.now)
+        return "The erasures are withdrawn."
+
+
+def _waits_with_others(row: PrivacyRequest) -> bool:
+    return row.batch is not None and row.batch.status == PrivacyBatch.Status.WAITING
+
+
+def _stores(row: PrivacyRequest) -> list[dict[str, Any]]:
+    """Return each store with what became of it, for the page."""
+    progress = row.progress
+    done, counts = set(progress.get("done", ())), progress.get("counts", {})
+    return [
+        {
+            "title": holder.title,
+            "explanation": holder.explanation,
+            "is_done": holder.name in done,
+            "removed": words_of(counts.get(holder.name, {})),
+        }
+        for holder in registry.holders()
+    ]

@@ -1,0 +1,144 @@
+"""Erase several people at once: named together, started together, by two people if so set.
+
+The approval of the second person is bound to exactly these people; one more or less voids it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from django.db import transaction
+
+from accounts import approvals, tenancy
+from accounts.access import Access
+from accounts.approvals import Asks
+from accounts.models_security import ApprovalKind
+from compliance import audit
+from compliance.privacy import requests
+from compliance.privacy.models import PrivacyBatch, PrivacyRequest
+from compliance.privacy.registry import Person
+from config.lib.errors import Conflict, InvalidInput
+from config.lib.ids import new_id
+
+Status = PrivacyBatch.Status
+MOST: Final = 1000
+SUBJECT: Final = "privacy_batch"
+
+
+class NotWaiting(Conflict):
+    """The erasures were started or withdrawn."""
+
+    code = "privacy_batch_not_waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A batch, and how many of the people named have a request of their own already."""
+
+    batch: PrivacyBatch
+    already_open: int
+
+
+def create(*, people: Sequence[Person], source: str, by: Access, now: datetime) -> Named:
+    """Note an erasure for each of these people; nothing happens to their data yet."""
+    if not people:
+        raise InvalidInput("Name at least one person.", attr="people")
+    if len(people) > MOST:
+        raise InvalidInput(f"At most {MOST:,} people at once.", attr="people")
+    batch = PrivacyBatch(
+        id=new_id(), business_id=tenancy.current_id(), source=source[:120], created_by=by.user
+    )
+    skipped = 0
+    with transaction.atomic():
+        batch.save(force_insert=True)
+        for person in people:
+            try:
+                with transaction.atomic():
+                    made = requests.open_(
+                        kind=PrivacyRequest.Kind.ERASURE,
+                        person=person,
+                        by=by,
+                        now=now,
+                        asked_by=PrivacyRequest.AskedBy.BUSINESS,
+                    )
+            except requests.AlreadyOpen:
+                skipped += 1
+                continue
+            PrivacyRequest.objects.filter(pk=made.pk).update(batch=batch)
+        batch.size, batch.digest = len(people) - skipped, str(_digest(batch))
+        batch.save(update_fields=["size", "digest"])
+        _record("privacy.batch_named", batch, by)
+    return Named(batch, skipped)
+
+
+@approvals.asking
+def start(*, batch: PrivacyBatch, by: Access, now: datetime) -> PrivacyBatch:
+    """Have workers erase them. Raises `NotWaiting`, and what `approvals.require` raises."""
+    held = _locked(batch)
+    approvals.require(
+        kind=ApprovalKind.MASS_ERASURE,
+        subject_type=SUBJECT,
+        subject_id=str(held.pk),
+        digest=_digest(held),
+        by=by,
+        now=now,
+        asks=Asks(f"Erase {held.size} people", (("People", str(held.size)), ("From", held.source))),
+    )
+    held.status = Status.STARTED
+    held.save(update_fields=["status"])
+    _record("privacy.batch_started", held, by)
+    for request in _waiting(held):
+        requests.start(request, by=by, now=now)
+    return held
+
+
+@transaction.atomic
+def withdraw(*, batch: PrivacyBatch, by: Access, now: datetime) -> PrivacyBatch:
+    """Close the erasures unstarted. Raises `NotWaiting`."""
+    held = _locked(batch)
+    for request in _waiting(held):
+        requests.withdraw(request, by=by, now=now)
+    held.status = Status.WITHDRAWN
+    held.save(update_fields=["status"])
+    _record("privacy.batch_withdrawn", held, by)
+    return held
+
+
+def parts_of(batch_id: str) -> Mapping[str, object] | None:
+    """Return what an approval of this batch is about, as it is now."""
+    batch = PrivacyBatch.objects.filter(pk=batch_id, status=Status.WAITING).first()
+    return _parts(batch) if batch else None
+
+
+def _digest(batch: PrivacyBatch) -> approvals.Digest:
+    return approvals.digest_of(_parts(batch))
+
+
+def _parts(batch: PrivacyBatch) -> dict[str, object]:
+    return {"the people": sorted(sorted(one.digests) for one in _waiting(batch))}
+
+
+def _waiting(batch: PrivacyBatch) -> list[PrivacyRequest]:
+    rows = PrivacyRequest.objects.filter(batch=batch, status=PrivacyRequest.Status.OPEN)
+    return list(rows.order_by("pk"))
+
+
+def _locked(batch: PrivacyBatch) -> PrivacyBatch:
+    held: PrivacyBatch = PrivacyBatch.objects.select_for_update().get(pk=batch.pk)
+    if held.status != Status.WAITING:
+        raise NotWaiting(f"These erasures are “{held.get_status_display()}”.")
+    return held
+
+
+def _record(action: str, batch: PrivacyBatch, by: Access) -> None:
+    audit.record(
+        action=action,
+        resource=SUBJECT,
+        resource_id=str(batch.pk),
+        details={"people": batch.size},
+        actor=by.user,
+        actor_name=by.actor_name,
+    )

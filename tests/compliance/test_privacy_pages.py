@@ -1,0 +1,162 @@
+"""The operators' pages of privacy: what is late is seen, rules are previewed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from pytest_django import Settings
+
+from accounts import tenancy
+from accounts.models import SecurityPolicy
+from compliance.privacy import requests
+from compliance.privacy.models import PrivacyBatch, PrivacyRequest, RetentionRule
+from messaging.contacts.models import Contact
+from tests.admin.conftest import cast, sign_in  # noqa: F401  # fixtures
+from tests.factories.accounts import MembershipFactory, UserFactory
+from tests.factories.cast import Cast
+from tests.factories.messaging import ContactFactory
+
+pytestmark = pytest.mark.django_db(transaction=True)
+LIST = "/admin/compliance/privacyrequest/"
+PHONE = "+34622990011"
+
+
+@pytest.fixture(autouse=True)
+def storage(settings: Settings, tmp_path: Path) -> None:
+    settings.MEDIA_STORAGE_URL = f"file://{tmp_path}/media"
+    settings.BACKUP_STORAGE_URL = f"file://{tmp_path}/backups"
+
+
+@pytest.fixture
+def alice(cast: Cast, sign_in: Callable[..., Client]) -> Client:  # noqa: F811  # fixtures
+    return sign_in(cast.alice)
+
+
+@pytest.fixture
+def contact(cast: Cast) -> Contact:  # noqa: F811  # the fixture
+    made: Contact = ContactFactory.create(business=cast.business, phone=PHONE)
+    return made
+
+
+def the_request() -> PrivacyRequest:
+    found: PrivacyRequest = PrivacyRequest.across_businesses.get()
+    return found
+
+
+def text(answer: Any) -> str:
+    return answer.content.decode()
+
+
+def ask(client: Client, **given: str) -> None:
+    body = {
+        "kind": "erasure", "asked_by": "person", "channel": "email", "note": "ticket 7",
+        "received_at": str(timezone.localdate()), **given,
+    }  # fmt: skip
+    answer = client.post(f"{LIST}ask/", body)
+    assert answer.status_code == 302, text(answer)
+
+
+def test_a_request_is_noted_from_a_persons_page_started_and_certified(
+    cast: Cast,  # noqa: F811  # the fixture
+    alice: Client,
+    contact: Contact,
+) -> None:
+    page = text(alice.get(f"/admin/messaging/contact/{contact.pk}/change/"))
+    assert f"kind=erasure&amp;contact={contact.pk}" in page
+
+    ask(alice, contact=str(contact.pk))
+    request = the_request()
+    shown = text(alice.get(f"{LIST}{request.pk}/change/"))
+    assert "Nothing was deleted yet" in shown
+    assert "Erase the person" in shown
+    alice.post(reverse("admin:compliance_privacyrequest_start", args=[request.pk]))
+    with tenancy.scope(cast.business):
+        requests.perform(
+            request.pk, clock=timezone.now, until=timezone.now() + timedelta(minutes=1)
+        )
+
+    shown = text(alice.get(f"{LIST}{request.pk}/change/"))
+    assert "Signature is genuine" in shown
+    assert "Messages waiting to be sent" in shown
+    paper = alice.get(reverse("admin:compliance_privacyrequest_certificate", args=[request.pk]))
+    assert paper.content.startswith(b"%PDF")
+    assert not Contact.across_businesses.filter(pk=contact.pk).exists()
+
+
+def test_what_is_late_is_red(cast: Cast, alice: Client, contact: Contact) -> None:  # noqa: F811
+    ask(alice, contact=str(contact.pk))
+    PrivacyRequest.across_businesses.update(due_at=timezone.now() - timedelta(days=2))
+
+    assert "Overdue since" in text(alice.get(LIST))
+    assert "The answer is overdue." in text(alice.get(f"{LIST}{the_request().pk}/change/"))
+
+
+def test_a_number_that_is_none_is_said_beside_its_field(alice: Client, cast: Cast) -> None:  # noqa: F811
+    body = {"kind": "access", "asked_by": "person", "channel": "email", "address": "12",
+            "received_at": str(timezone.localdate())}  # fmt: skip
+    answer = alice.post(f"{LIST}ask/", body)
+
+    assert "The phone number is not valid" in text(answer)
+    assert not PrivacyRequest.across_businesses.exists()
+
+
+def test_several_people_need_a_second_person_where_that_is_set(
+    cast: Cast,  # noqa: F811  # the fixture
+    alice: Client,
+    sign_in: Callable[..., Client],  # noqa: F811  # the fixture
+    contact: Contact,
+) -> None:
+    second = UserFactory.create(email="second@example.com", name="Sofia")
+    MembershipFactory.create(business=cast.business, user=second, role="owner")
+    with tenancy.scope(cast.business):
+        SecurityPolicy.objects.update_or_create(
+            business=cast.business, defaults={"two_person": ["mass_erasure"]}
+        )
+
+    answer = alice.post(
+        f"{LIST}ask_several/",
+        {"people": f"phone,name\n{PHONE},Ana\n+34 622 99 00 12; Eva", "source": "asked by letter"},
+    )
+    assert answer.status_code == 302, text(answer)
+    batch = PrivacyBatch.across_businesses.get()
+    assert batch.size == 2
+    start = reverse("admin:compliance_privacybatch_start", args=[batch.pk])
+    alice.post(start)
+    batch.refresh_from_db()
+    assert batch.status == "waiting"
+    one = PrivacyRequest.across_businesses.first()
+    alice.post(reverse("admin:compliance_privacyrequest_start", args=[one.pk]))
+    assert set(PrivacyRequest.across_businesses.values_list("status", flat=True)) == {"open"}
+
+    with tenancy.scope(cast.business):
+        from accounts.models import Approval
+
+        approval = Approval.objects.get()
+    sign_in(second).post(reverse("admin:accounts_approval_approve", args=[approval.pk]))
+    alice.post(start)
+
+    batch.refresh_from_db()
+    assert batch.status == "started"
+    assert set(PrivacyRequest.across_businesses.values_list("status", flat=True)) == {"running"}
+
+
+def test_rules_are_previewed_and_saved(cast: Cast, alice: Client) -> None:  # noqa: F811
+    url = "/admin/compliance/retentionrule/"
+    shown = text(alice.get(url))
+    assert "Raw events from Meta" in shown
+    assert "What no rule changes" in shown
+
+    preview = text(alice.post(url, {"messages": "90", "preview": "1"}))
+    assert "Nothing would go tonight." in preview
+    assert not RetentionRule.across_businesses.exists()
+    alice.post(url, {"messages": "90", "webhooks": "30", "imports": "30"})
+    kept = RetentionRule.across_businesses.values_list("kind", "days")
+    assert dict(kept) == {"messages": 90}
+    assert "greater than or equal" in text(alice.post(url, {"messages": "1"}))
