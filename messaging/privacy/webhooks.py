@@ -7,7 +7,6 @@ touched. Bodies are found by the person's addresses, which every message and sta
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -16,18 +15,14 @@ import orjson
 from django.db import connection
 
 from accounts import tenancy
-from accounts.models import WhatsAppAccount
 from compliance.privacy.registry import File, Person, Rows, Step
 from config.lib import ids
-from messaging.meta.reading import object_of, objects_of, text_of
-from messaging.privacy.pruning import ERASED, Pruner
-from messaging.senders.models import Sender
+from messaging.meta.reading import object_of, objects_of
+from messaging.webhooks.cutting import FRAME, Owner, cut_out, delete
 from messaging.webhooks.models import DeadLetter, PendingEvent, RawEvent
+from messaging.webhooks.pruning import ERASED, Pruner
 
 PAGE: Final = 2000
-# What a change carries beside people.
-_FRAME: Final = frozenset({"messaging_product", "metadata"})
-
 # Bodies are looked through in the database; only those that name the person are fetched.
 _FIND: Final = """
 SELECT id, CASE WHEN EXISTS (SELECT FROM unnest(%(needles)s::bytea[]) AS needle
@@ -59,34 +54,12 @@ class WebhooksHolder:
         before = before or str(ids.floor_of(now))
         if not cursor:
             yield Step({}, f"{after}|{before}")
-        owner = _Owner.of_scope()
+        owner = Owner.of_scope()
         while page := _find(person, UUID(after), UUID(before)):
             after = str(page[-1][0])
             yield Step(_cut(page, person, owner), f"{after}|{before}")
         if letters := _clear_letters(person):
             yield Step({"dead_letters": letters})
-
-
-@dataclass(frozen=True, slots=True)
-class _Owner:
-    """What events of one business are told by."""
-
-    numbers: frozenset[str]
-    accounts: frozenset[str]
-
-    @classmethod
-    def of_scope(cls) -> _Owner:
-        return cls(
-            frozenset(Sender.objects.values_list("phone_number_id", flat=True)),
-            frozenset(WhatsAppAccount.objects.values_list("waba_id", flat=True)),
-        )
-
-    def owns(self, entry: Mapping[str, Any], change: Mapping[str, Any]) -> bool:
-        """Say whether a change is the business's: by its number, else by its account."""
-        metadata = object_of(object_of(change.get("value")).get("metadata"))
-        if number := text_of(metadata.get("phone_number_id")):
-            return number in self.numbers
-        return text_of(entry.get("id")) in self.accounts
 
 
 def _find(person: Person, after: UUID, before: UUID) -> list[tuple[UUID, bytes | None]]:
@@ -103,7 +76,7 @@ def _find(person: Person, after: UUID, before: UUID) -> list[tuple[UUID, bytes |
         return [(id_, bytes(body) if body is not None else None) for id_, body in cursor]
 
 
-def _cut(page: list[tuple[UUID, bytes | None]], person: Person, owner: _Owner) -> dict[str, int]:
+def _cut(page: list[tuple[UUID, bytes | None]], person: Person, owner: Owner) -> dict[str, int]:
     counts = {"events": 0, "parts": 0, "deleted": 0}
     for event_id, body in page:
         if body is None:
@@ -116,54 +89,10 @@ def _cut(page: list[tuple[UUID, bytes | None]], person: Person, owner: _Owner) -
         counts["events"] += 1
         counts["parts"] += removed
         if is_empty:
-            counts["deleted"] += _delete(event_id)
+            counts["deleted"] += delete(event_id)
         else:
             RawEvent.objects.filter(pk=event_id).update(body=pruned)
     return {name: count for name, count in counts.items() if count}
-
-
-def cut_out(body: bytes, needles: frozenset[str], owner: _Owner) -> tuple[bytes, int, bool]:
-    """Return a body without the person, how many parts went, and whether nothing is left."""
-    try:
-        told = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return body, 0, False
-    pruner = Pruner(needles)
-    for entry in objects_of(object_of(told).get("entry")):
-        rows = entry.get("changes")
-        if not isinstance(rows, list):
-            continue
-        entry["changes"] = [
-            kept
-            for change in rows
-            for kept in (
-                _pruned(change, pruner)
-                if isinstance(change, dict) and owner.owns(entry, change)
-                else [change]
-            )
-        ]
-    if not pruner.removed:
-        return body, 0, False
-    is_empty = not any(
-        entry.get("changes", True) for entry in objects_of(object_of(told).get("entry"))
-    )
-    return orjson.dumps(told), pruner.removed, is_empty
-
-
-def _pruned(change: dict[str, Any], pruner: Pruner) -> list[dict[str, Any]]:
-    before = pruner.removed
-    kept: list[dict[str, Any]] = pruner.prune([change])
-    if not kept or pruner.removed == before:
-        return kept
-    value = object_of(kept[0].get("value"))
-    is_bare = not any(part for name, part in value.items() if name not in _FRAME)
-    return [] if is_bare else kept
-
-
-def _delete(event_id: UUID) -> int:
-    PendingEvent.objects.filter(pk=event_id).delete()
-    DeadLetter.objects.filter(event_id=event_id, business_id=tenancy.current_id()).delete()
-    return RawEvent.objects.filter(pk=event_id).delete()[0]
 
 
 def _clear_letters(person: Person) -> int:
@@ -178,7 +107,7 @@ def _clear_letters(person: Person) -> int:
 
 def _parts(person: Person) -> Iterator[Mapping[str, Any]]:
     """Yield the elements of events of this business that name the person."""
-    owner, after = _Owner.of_scope(), UUID(int=0)
+    owner, after = Owner.of_scope(), UUID(int=0)
     pruner = Pruner(person.needles)
     while page := _find(person, after, UUID(int=(1 << 128) - 1)):
         after = page[-1][0]
@@ -188,7 +117,7 @@ def _parts(person: Person) -> Iterator[Mapping[str, Any]]:
                     yield {"received_at": ids.time_of(event_id), "event": part}
 
 
-def _named_parts(body: bytes, owner: _Owner, pruner: Pruner) -> Iterator[Any]:
+def _named_parts(body: bytes, owner: Owner, pruner: Pruner) -> Iterator[Any]:
     try:
         told = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -201,7 +130,7 @@ def _named_parts(body: bytes, owner: _Owner, pruner: Pruner) -> Iterator[Any]:
 
 def _elements(value: Any, pruner: Pruner) -> Iterator[Any]:
     if isinstance(value, dict):
-        if pruner.names({name: one for name, one in value.items() if name not in _FRAME}):
+        if pruner.names({name: one for name, one in value.items() if name not in FRAME}):
             yield value
             return
         for one in value.values():

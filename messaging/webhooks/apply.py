@@ -17,7 +17,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from psycopg.errors import DeadlockDetected
 
 from messaging.jobs import APPLY_WEBHOOKS
-from messaging.webhooks import batch, claims, dispatch, wakeups
+from messaging.webhooks import batch, claims, dispatch, erased, wakeups
 from messaging.webhooks.claims import Event, Outcome, Problem, Reason
 
 logger = structlog.get_logger(__name__)
@@ -61,6 +61,7 @@ def _apply_due(now: datetime) -> Counts:
         return Counter()
     outcomes = _apply(events, now=now)
     claims.settle(outcomes, now=now)
+    erased.cut_settled(outcomes)
     return _counts(outcomes)
 
 

@@ -68,6 +68,8 @@ class Outcome:
 
     event: Event
     problems: list[Problem] = field(default_factory=list)
+    # By business, what stands for people who were erased and have to be cut out of the body.
+    erased: dict[UUID, set[str]] = field(default_factory=dict)
 
     @property
     def is_retried(self) -> bool:

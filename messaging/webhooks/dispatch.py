@@ -26,7 +26,7 @@ from prometheus_client import Counter
 from accounts import tenancy
 from messaging.meta import facts
 from messaging.webhooks import batch as batches
-from messaging.webhooks import inbound, people, state, statuses
+from messaging.webhooks import erased, inbound, people, state, statuses
 from messaging.webhooks.batch import Item
 from messaging.webhooks.claims import Event, Outcome
 
@@ -43,6 +43,9 @@ _LONGEST_LABEL = 60
 def apply(events: Sequence[Event], *, now: datetime) -> list[Outcome]:
     """Apply events inside the caller's transaction; say for each what could not be applied."""
     batch = batches.read(events)
+    for business_id, items in batch.by_business.items():
+        with tenancy.scope(business_id):
+            batch.by_business[business_id] = erased.without_erased(items)
     routed = [item for items in batch.by_business.values() for item in items]
     statuses.apply_people(_of(routed, facts.StatusUpdate), now=now)
     for business_id in sorted(batch.by_business):

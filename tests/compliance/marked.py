@@ -60,7 +60,7 @@ def make_scene(cast: Cast) -> Scene:
     business = cast.business
     sender = SenderFactory.create(business=business, is_default=True)
     _ask_the_api(cast)
-    _post(sender, [_inbound("one"), _inbound_file(), _inbound_of_another()])
+    post(sender, [text_of_the_person("one"), _inbound_file(), text_of_another()])
     with tenancy.scope(business):
         contact = Contact.objects.get(bsuid=BSUID)
         _fill(contact)
@@ -69,7 +69,7 @@ def make_scene(cast: Cast) -> Scene:
     _say_consent(business, contact)
     imported(business, f"phone,name\n{PHONE},{MARK}\n+{OTHER},Other\n".encode())
     _campaign(sender, contact)
-    _post(sender, [_inbound("left over")], is_applied=False)
+    post(sender, [text_of_the_person("left over")], is_applied=False)
     return Scene(business, sender, contact)
 
 
@@ -143,13 +143,19 @@ def _ask_the_api(cast: Cast) -> None:
     assert again.status_code == 409
 
 
-def _post(sender: Sender, messages: list[dict[str, Any]], *, is_applied: bool = True) -> None:
+def post(sender: Sender, messages: list[dict[str, Any]], *, is_applied: bool = True) -> None:
+    """Have Meta post messages, with the person's profile beside them."""
     value = {
         "messaging_product": "whatsapp",
         "metadata": {"phone_number_id": sender.phone_number_id},
         "contacts": [{"wa_id": WA_ID, "user_id": BSUID, "profile": {"name": MARK}}],
         "messages": messages,
     }
+    post_value(sender, value, is_applied=is_applied)
+
+
+def post_value(sender: Sender, value: dict[str, Any], *, is_applied: bool = True) -> None:
+    """Have Meta post a value, and apply it."""
     entry = {"id": sender.account.waba_id, "changes": [{"field": "messages", "value": value}]}
     body = json.dumps({"object": "whatsapp_business_account", "entry": [entry]}).encode()
     event = RawEvent.objects.create(body=body)
@@ -160,7 +166,25 @@ def _post(sender: Sender, messages: list[dict[str, Any]], *, is_applied: bool = 
         assert not PendingEvent.objects.exists()
 
 
-def _inbound(words: str) -> dict[str, Any]:
+def post_status(sender: Sender, message_id: Any) -> None:
+    """Have Meta tell of a message to the person, with their number in it."""
+    value = {
+        "metadata": {"phone_number_id": sender.phone_number_id},
+        "statuses": [
+            {
+                "id": f"{WAMID}sent",
+                "status": "read",
+                "timestamp": str(int(timezone.now().timestamp())),
+                "recipient_id": WA_ID,
+                "biz_opaque_callback_data": str(message_id),
+            }
+        ],
+    }
+    post_value(sender, value)
+
+
+def text_of_the_person(words: str) -> dict[str, Any]:
+    """Return a text from the person, as Meta posts it."""
     return {
         "from": WA_ID,
         "from_user_id": BSUID,
@@ -172,7 +196,7 @@ def _inbound(words: str) -> dict[str, Any]:
 
 
 def _inbound_file() -> dict[str, Any]:
-    return _inbound("file") | {
+    return text_of_the_person("file") | {
         "type": "document",
         "document": {
             "id": "900100",
@@ -183,7 +207,8 @@ def _inbound_file() -> dict[str, Any]:
     }
 
 
-def _inbound_of_another() -> dict[str, Any]:
+def text_of_another() -> dict[str, Any]:
+    """Return a text from somebody else."""
     return {
         "from": OTHER,
         "id": "wamid.other",

@@ -21,7 +21,7 @@ from compliance.privacy.models import ErasureRecord, PrivacyRequest, SuppressedP
 from messaging.contacts import people
 from messaging.contacts.models import Contact, ContactImport
 from messaging.messages.models import Message
-from messaging.webhooks.models import RawEvent
+from messaging.webhooks.models import DeadLetter, RawEvent
 from tests.compliance import marked
 from tests.compliance.marked import MARK, OTHER, PHONE, Scene
 from tests.factories.cast import Cast, make_cast
@@ -223,3 +223,37 @@ def test_a_file_that_waits_to_be_imported_is_stopped(cast: Cast, scene: Scene) -
         waiting = ContactImport.objects.get(pk=waiting.pk)
     assert (waiting.status, waiting.file) == ("failed", "")
     assert "erased" in waiting.error
+
+
+def test_what_meta_repeats_of_an_erased_person_is_not_applied_and_cut(
+    cast: Cast, scene: Scene
+) -> None:
+    old = marked.text_of_the_person("once more")
+    with tenancy.scope(scene.business):
+        sent = Message.objects.filter(contact=scene.contact, direction="outbound").get()
+    erase(cast)
+
+    marked.post(scene.sender, [old, marked.text_of_another()])
+    marked.post_status(scene.sender, sent.pk)
+
+    with tenancy.scope(cast.business):
+        assert not Contact.objects.filter(phone_key=PHONE).exists()
+    assert not DeadLetter.objects.filter(event_id__in=RawEvent.objects.values("pk")).exists()
+    assert marked.find_in_tables() == {}
+
+
+def test_whoever_writes_again_is_somebody_new_without_consent(cast: Cast, scene: Scene) -> None:
+    erase(cast)
+    later = marked.text_of_the_person("hello again")
+    later["timestamp"] = str(int(timezone.now().timestamp()) + 60)
+
+    marked.post(scene.sender, [later])
+
+    with tenancy.scope(cast.business):
+        contact = Contact.objects.get(phone_key=PHONE)
+        assert contact.pk != scene.contact.pk
+        assert Message.objects.get(contact=contact).content["body"].startswith("hello again")
+        keys = contact.address_keys
+        assert consent.check(addresses=keys, scope=Scope.MARKETING) == consent.Refused("opted_out")
+        service = consent.check(addresses=keys, scope=Scope.SERVICE, last_inbound_at=timezone.now())
+        assert service == consent.Allowed()

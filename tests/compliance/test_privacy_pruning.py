@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from messaging.privacy.pruning import ERASED, Pruner
+from messaging.webhooks.pruning import ERASED, Pruner
 
 NEEDLES = frozenset({"34622990011", "ES.8800112233445566"})
 
