@@ -23,7 +23,7 @@ from config.lib import streams
 from config.lib.addresses import Address, InvalidAddress
 from config.lib.admin import Call, EmptyState, OperatorForm, ReadOnlyAdmin, Step, verb
 from config.lib.admin.asking import access_of, require
-from config.lib.admin.rendering import ago, badge, bar
+from config.lib.admin.rendering import badge, bar
 
 _MANAGE = "privacy.manage"
 _PAGE = "admin:compliance_privacyrequest"
@@ -85,15 +85,20 @@ class AskForm(OperatorForm):
             self.fields["kind"].initial = kind
         if contact:
             self.fields["contact"].initial = contact
-        if contact or (self.request and self.request.POST.get("contact")):
+        contact = contact or (self.request.POST.get("contact", "") if self.request else "")
+        if contact:
             self.fields["address"].widget = forms.HiddenInput()
+            self.fields["kind"].help_text = _of_whom(contact)
 
     def clean(self) -> dict[str, Any]:
         """Read who is meant."""
         data = super().clean() or {}
         contact: UUID | None = data.get("contact")
         if contact:
-            data["person"] = requests.identify(contact_id=contact)
+            try:
+                data["person"] = requests.identify(contact_id=contact)
+            except requests.NobodyKnown as error:
+                self.add_error(None, error.detail)
             return data
         try:
             address = Address.parse(data.get("address", ""), region=_region(self.request))
@@ -145,6 +150,14 @@ class SeveralForm(OperatorForm):
             self.add_error("people", "Name at least one person.")
         data["named"] = list(found.values())
         return data
+
+
+def _of_whom(contact: str) -> str:
+    """Say who the form is about, for whoever came from their page."""
+    try:
+        return f"This is about {requests.identify(contact_id=UUID(contact)).label}."
+    except (ValueError, requests.NobodyKnown):
+        return "There is no such contact any more."
 
 
 def _lines(text: str, file: Any) -> list[str]:
@@ -207,10 +220,10 @@ class PrivacyRequestAdmin(ReadOnlyAdmin[PrivacyRequest]):
             return "—"
         return bar(*requests.progress_of(row), label="Stores cleared")
 
-    @admin.display(description="asked")
-    def asked(self, row: PrivacyRequest) -> SafeString | str:
-        """Show when the person asked."""
-        return ago(row.received_at, timezone.now())
+    @admin.display(description="asked on")
+    def asked(self, row: PrivacyRequest) -> str:
+        """Show the day the person asked."""
+        return f"{timezone.localtime(row.received_at):%-d %b %Y}"
 
     # one request
 
@@ -305,7 +318,7 @@ class PrivacyRequestAdmin(ReadOnlyAdmin[PrivacyRequest]):
             asked_by=data["asked_by"],
             channel=data["channel"],
             note=data["note"],
-            received_at=min(midnight, call.now),
+            received_at=midnight,
         )
         return HttpResponseRedirect(reverse(f"{_PAGE}_change", args=[made.pk]))
 

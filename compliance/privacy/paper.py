@@ -68,8 +68,17 @@ def _end(certificate: Mapping[str, Any]) -> Iterator[Flowable]:
 
 def words_of(removed: Mapping[str, int]) -> str:
     """Return counts in words: "12 messages, 30 events"."""
-    said = [f"{count:,} {name.replace('_', ' ')}" for name, count in removed.items() if count]
+    said = [f"{count:,} {_noun(name, count)}" for name, count in removed.items() if count]
     return ", ".join(said) or "nothing was there"
+
+
+def _noun(plural: str, count: int) -> str:
+    words = plural.replace("_", " ")
+    if count != 1:
+        return words
+    if words.endswith("ies"):
+        return f"{words[:-3]}y"
+    return words.removesuffix("es") if words.endswith("sses") else words.removesuffix("s")
 
 
 def _text(text: str, *, is_markup: bool = False) -> Paragraph:

@@ -125,6 +125,11 @@ def wa_id_to_phone(wa_id: str) -> str:
     return f"+{_digits(wa_id)}"
 
 
+def digits_in(text: str) -> str:
+    """Return the digits of a text, of any script, as ASCII."""
+    return "".join(str(unicodedata.decimal(char)) for char in text if char.isdecimal())
+
+
 def mask(address: str) -> str:
     """Hide the middle: "+5511987654321" gives "+55•••••4321", a BSUID its country and last 4."""
     if is_bsuid(address):

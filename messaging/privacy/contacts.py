@@ -12,6 +12,7 @@ from django.db.models import F
 from redis.exceptions import RedisError
 
 from compliance.privacy.registry import BATCH, File, Person, Rows, Step
+from config.lib.addresses import digits_in
 from messaging.campaigns.models import Campaign, CampaignRecipient
 from messaging.contacts.models import Contact, ContactList, ContactTag, ListEntry
 from messaging.conversations.models import Conversation
@@ -132,8 +133,7 @@ def _forget_refused(person: Person) -> int:
 
 def _names(refused: Any, person: Person) -> bool:
     to = str(refused.get("to", ""))
-    digits = "".join(char for char in to if char.isdigit())
-    return to in person.needles or digits in person.needles
+    return to in person.needles or digits_in(to) in person.needles
 
 
 def _forget_cached(senders: Sequence[Sender], contact_id: UUID) -> int:

@@ -6,7 +6,6 @@ would bring the person back: it goes too, and the import says what to do.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
@@ -14,6 +13,7 @@ from typing import Any, Final
 
 from compliance.privacy.registry import File, Later, Person, Rows, Step
 from config.lib import storage
+from config.lib.addresses import digits_in
 from messaging.contacts import readers
 from messaging.contacts.choices import Choices
 from messaging.contacts.models import ContactImport
@@ -22,7 +22,6 @@ from messaging.contacts.readers import UnreadableFile
 Status = ContactImport.Status
 
 STOPPED: Final = "Somebody in this file was erased. Upload it again without them."
-_NOT_A_DIGIT: Final = re.compile(r"\D")
 # A national spelling lacks the country code; so many last digits tell people apart.
 _TELLING_DIGITS: Final = 8
 
@@ -106,7 +105,7 @@ def _is_address(cell: str, person: Person) -> bool:
         return True
     if len(cell) > 64:
         return False
-    digits = _NOT_A_DIGIT.sub("", cell).lstrip("0")
+    digits = digits_in(cell).lstrip("0")
     if len(digits) < _TELLING_DIGITS:
         return False
     return any(

@@ -25,6 +25,7 @@ from messaging.webhooks.models import DeadLetter, RawEvent
 from tests.compliance import marked
 from tests.compliance.marked import MARK, OTHER, PHONE, Scene
 from tests.factories.cast import Cast, make_cast
+from tests.factories.contacts import imported, uploaded
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -213,8 +214,6 @@ def test_what_waits_for_the_person_is_cancelled(cast: Cast, scene: Scene) -> Non
 
 
 def test_a_file_that_waits_to_be_imported_is_stopped(cast: Cast, scene: Scene) -> None:
-    from tests.factories.contacts import uploaded
-
     waiting = uploaded(cast.business, f"phone,name\n622 990 011,{MARK}\n".encode())
 
     erase(cast)
@@ -257,3 +256,13 @@ def test_whoever_writes_again_is_somebody_new_without_consent(cast: Cast, scene:
         assert consent.check(addresses=keys, scope=Scope.MARKETING) == consent.Refused("opted_out")
         service = consent.check(addresses=keys, scope=Scope.SERVICE, last_inbound_at=timezone.now())
         assert service == consent.Allowed()
+
+
+def test_a_file_that_writes_the_number_in_another_script_goes_too(cast: Cast, scene: Scene) -> None:
+    script = PHONE.translate(str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩"))
+    held = imported(cast.business, f"phone,name\n{script},Ana\n".encode())
+
+    erase(cast)
+
+    with tenancy.scope(cast.business):
+        assert ContactImport.objects.get(pk=held.pk).file == ""

@@ -17,6 +17,7 @@ from accounts import tenancy
 from accounts.models import SecurityPolicy
 from compliance.privacy import requests
 from compliance.privacy.models import PrivacyBatch, PrivacyRequest, RetentionRule
+from config.lib.ids import new_id
 from messaging.contacts.models import Contact
 from tests.admin.conftest import cast, sign_in  # noqa: F401  # fixtures
 from tests.factories.accounts import MembershipFactory, UserFactory
@@ -51,7 +52,7 @@ def the_request() -> PrivacyRequest:
 
 
 def text(answer: Any) -> str:
-    return answer.content.decode()
+    return str(answer.content.decode())
 
 
 def ask(client: Client, **given: str) -> None:
@@ -107,6 +108,36 @@ def test_a_number_that_is_none_is_said_beside_its_field(alice: Client, cast: Cas
     assert not PrivacyRequest.across_businesses.exists()
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"contact": str(new_id())},
+        {"contact": "7"},
+        {"address": ""},
+        {"address": "\x00"},
+        {"address": "\u202e" * 100},
+        {"address": PHONE, "received_at": "2999-01-01"},
+        {"address": PHONE, "received_at": "yesterday"},
+        {"address": PHONE, "kind": "everything"},
+        {"address": PHONE, "note": "x" * 2001},
+    ],
+)
+def test_bad_input_comes_back_on_the_form(alice: Client, given: dict[str, str]) -> None:
+    body = {"kind": "erasure", "asked_by": "person", "channel": "email",
+            "received_at": str(timezone.localdate()), **given}  # fmt: skip
+    answer = alice.post(f"{LIST}ask/", body)
+
+    assert answer.status_code == 200
+    assert not PrivacyRequest.across_businesses.exists()
+
+
+def test_people_that_are_none_are_named_by_their_line(alice: Client) -> None:
+    for people in ("", f"{PHONE}\n12", "\x00\x01 9", "+" + "9" * 200):
+        answer = alice.post(f"{LIST}ask_several/", {"people": people, "source": "a letter"})
+        assert answer.status_code == 200
+    assert not PrivacyBatch.across_businesses.exists()
+
+
 def test_several_people_need_a_second_person_where_that_is_set(
     cast: Cast,  # noqa: F811  # the fixture
     alice: Client,
@@ -131,7 +162,7 @@ def test_several_people_need_a_second_person_where_that_is_set(
     alice.post(start)
     batch.refresh_from_db()
     assert batch.status == "waiting"
-    one = PrivacyRequest.across_businesses.first()
+    one = PrivacyRequest.across_businesses.order_by("pk")[0]
     alice.post(reverse("admin:compliance_privacyrequest_start", args=[one.pk]))
     assert set(PrivacyRequest.across_businesses.values_list("status", flat=True)) == {"open"}
 
