@@ -1,6 +1,12 @@
 """Wiring of the accounts app."""
 
+from typing import Any
+
 from django.apps import AppConfig
+from django.db import connections
+from django.db.models.signals import post_migrate
+
+from config.lib.postgres.protection import protect
 
 
 class AccountsConfig(AppConfig):
@@ -15,3 +21,9 @@ class AccountsConfig(AppConfig):
         from accounts.api import schema  # noqa: F401  # registers itself
 
         receivers.connect()
+        # Sent once for each app, when all of them are migrated: one of them is enough.
+        post_migrate.connect(_protect, sender=self, dispatch_uid="accounts.protect")
+
+
+def _protect(using: str, **_: Any) -> None:
+    protect(connections[using])

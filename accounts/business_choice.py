@@ -19,7 +19,10 @@ SESSION_KEY = "business_id"
 
 
 def list_choices(user: User) -> QuerySet[Business]:
-    """List the businesses a user may act in, by name; a platform admin sees all."""
+    """List the businesses a user may act in, by name; a platform admin sees all.
+
+    To be read through a door.
+    """
     found = Business.objects.exclude(status=Business.Status.CLOSED).order_by("name", "id")
     return found if user.is_platform_admin else found.filter(memberships__user=user)
 

@@ -33,6 +33,7 @@ SHORTEST_RECONCILIATION_SECONDS: Final = 60
 _SLUG_LENGTH: Final = 50
 
 
+@tenancy.across(tenancy.Door.PLATFORM)
 @transaction.atomic
 def open_(
     *,
@@ -60,8 +61,9 @@ def update(*, business: Business, changes: Mapping[str, object], by: Access | No
     _require_valid(changes)
     for field, value in changes.items():
         setattr(business, field, value)
-    business.save(update_fields=list(changes))
-    _announce(business, "changed", tuple(changes), by)
+    with tenancy.scope(business):
+        business.save(update_fields=list(changes))
+        _announce(business, "changed", tuple(changes), by)
     return business
 
 
@@ -95,13 +97,14 @@ def close(*, business: Business, by: Access | None, now: datetime) -> Business:
 
 @transaction.atomic
 def _move(business: Business, status: str, change: str, by: Access | None) -> Business:
-    locked = Business.objects.select_for_update().get(pk=business.pk)
-    if locked.status == Business.Status.CLOSED:
-        raise Conflict("The business is closed.", code="business_closed")
-    if locked.status != status:
-        locked.status = status
-        locked.save(update_fields=["status"])
-        _announce(locked, change, ("status",), by)
+    with tenancy.scope(business):
+        locked = Business.objects.select_for_update().get(pk=business.pk)
+        if locked.status == Business.Status.CLOSED:
+            raise Conflict("The business is closed.", code="business_closed")
+        if locked.status != status:
+            locked.status = status
+            locked.save(update_fields=["status"])
+            _announce(locked, change, ("status",), by)
     return locked
 
 

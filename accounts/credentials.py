@@ -20,7 +20,7 @@ from accounts.signals import (
     token_health_changed,
     whatsapp_account_connected,
 )
-from accounts.tenancy import current_id, scope
+from accounts.tenancy import Door, across, current_id, scope
 from config.lib import crypto, graph, loop
 from config.lib.errors import Conflict, InvalidInput, Unavailable
 
@@ -112,6 +112,7 @@ def check(*, account: WhatsAppAccount, now: datetime) -> WhatsAppAccount.TokenHe
     return health
 
 
+@across(Door.SWEEP)
 def check_all(*, now: datetime) -> dict[str, int]:
     """Check the token of every account of every active business; return how many are what."""
     counts = dict.fromkeys(Health.values, 0)
@@ -129,6 +130,7 @@ def note_refused(*, account: WhatsAppAccount, now: datetime) -> None:
     _note_health(account, Health.INVALID, now)
 
 
+@across(Door.COMMAND)
 def reseal_all() -> int:
     """Encrypt every stored token again under the newest key; return how many."""
     resealed = 0

@@ -3,6 +3,8 @@
 A request, a job or a webhook opens `scope(business)`; every query of a `TenantModel` through
 `objects` is then limited to it and raises `NoBusinessInScope` outside. Work that crosses
 businesses says so twice: it opens `across(Door...)` and reads `Model.across_businesses`.
+The database holds to the same by itself: its policies show a statement the rows of the business
+in scope, through a door everyone's, and otherwise none.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from uuid import UUID
 
 from django.db import models
+
+from config.lib.postgres import sight
 
 if TYPE_CHECKING:
     from accounts.models import Business
@@ -61,6 +65,13 @@ def find_door() -> Door | None:
     return None if _business_id.get() else _door.get()
 
 
+def _sight() -> UUID | str:
+    business_id = _business_id.get()
+    if business_id is not None:
+        return business_id
+    return sight.ALL if _door.get() else sight.NOBODY
+
+
 @contextmanager
 def scope(business: Business | UUID) -> Iterator[None]:
     """Limit tenant queries to this business while the block runs."""
@@ -80,6 +91,9 @@ def no_scope() -> Iterator[None]:
     finally:
         _door.reset(door)
         _business_id.reset(token)
+
+
+sight.provided_by(_sight, afresh=no_scope)
 
 
 @contextmanager

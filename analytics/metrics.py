@@ -13,6 +13,8 @@ from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from accounts.tenancy import Door, across
+
 MOST_COUNTED: Final = 100_000
 
 # name: (help, statement that returns one number or NULL); `now` and `most` are given.
@@ -69,10 +71,17 @@ class DatabaseGauges(Collector):
 
     def collect(self) -> Iterator[Any]:
         """Yield the gauges."""
-        values: Any = {"now": timezone.now(), "most": MOST_COUNTED}
-        with connection.cursor() as cursor:
-            for name, (text, statement) in _GAUGES.items():
-                cursor.execute(statement, values)
-                value = cursor.fetchone()[0]
-                if value is not None:
-                    yield GaugeMetricFamily(name, text, value=float(value))
+        for name, value in _values().items():
+            if value is not None:
+                yield GaugeMetricFamily(name, _GAUGES[name][0], value=float(value))
+
+
+@across(Door.METRICS)
+def _values() -> dict[str, Any]:
+    given: Any = {"now": timezone.now(), "most": MOST_COUNTED}
+    values = {}
+    with connection.cursor() as cursor:
+        for name, (_, statement) in _GAUGES.items():
+            cursor.execute(statement, given)
+            values[name] = cursor.fetchone()[0]
+    return values

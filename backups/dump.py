@@ -78,6 +78,7 @@ def _dump(out: Sink, *, snapshot: str, major: int) -> None:
     arguments = [
         "--format=custom",
         "--no-password",
+        "--enable-row-security",  # what the policies show: to this connection, everything
         f"--snapshot={snapshot}",
         f"--dbname={postgres.conninfo(with_password=False)}",
     ]

@@ -20,7 +20,7 @@ _PLAIN: Final = (
     "SET LOCAL extra_float_digits = 1",
     "SET LOCAL statement_timeout = 0",
     "SET LOCAL idle_in_transaction_session_timeout = 0",
-    "SET LOCAL row_security = off",
+    "SET LOCAL switchboard.business = 'all'",
 )
 _TABLES: Final = """
 SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

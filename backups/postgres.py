@@ -17,10 +17,13 @@ from django.db import connection as app_connection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from backups.errors import BackupFailed
+from config.lib.postgres.sight import ALL, SETTING
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 _CONNECT_SECONDS: Final = 10
 _SHOWN_ERROR: Final = 400
+# Row-level security holds for the owner too; the programs that dump and restore pass this on.
+_SEES_ALL: Final = f"-c {SETTING}={ALL}"
 
 
 def connect(database: str | None = None, *, autocommit: bool = False) -> Connection:
@@ -33,7 +36,9 @@ def connect(database: str | None = None, *, autocommit: bool = False) -> Connect
 
 def conninfo(database: str | None = None, *, with_password: bool = True) -> str:
     """Return libpq's connection string of the owner."""
-    values = conninfo_to_dict(settings.DATABASE_OWNER_URL, connect_timeout=_CONNECT_SECONDS)
+    values = conninfo_to_dict(
+        settings.DATABASE_OWNER_URL, connect_timeout=_CONNECT_SECONDS, options=_SEES_ALL
+    )
     values["dbname"] = database or str(app_connection.settings_dict["NAME"])
     if not with_password:
         values.pop("password", None)

@@ -252,8 +252,8 @@ WITH made AS (
         priority, not_before)
     SELECT message, %(business)s, %(sender)s, contact, %(campaign)s, 9, now() FROM made
 )
-INSERT INTO messaging_campaignrecipient (campaign_id, contact_id, message_id)
-SELECT %(campaign)s, contact, message FROM made
+INSERT INTO messaging_campaignrecipient (campaign_id, business_id, contact_id, message_id)
+SELECT %(campaign)s, %(business)s, contact, message FROM made
 """
 
 

@@ -24,6 +24,7 @@ from accounts import access, business_choice, renewal, sign_ins, tenancy, tokens
 from accounts.models import Business, User
 from accounts.tenancy import Door
 from config.lib import deadlocks
+from config.lib.admin.asking import is_platform_admin
 from config.lib.api import throttles
 from config.lib.errors import NotAllowed, NotFound
 from config.navigation import can_open
@@ -56,13 +57,19 @@ class OperatorsSite(AdminSite):
         ]
 
     def admin_view(self, view: Callable[..., HttpResponseBase], cacheable: bool = False) -> Any:
-        """Turn refusals of the domain into the pages people know: 404 and 403."""
+        """Turn refusals of the domain into the pages people know: 404 and 403.
+
+        A page that crosses businesses is made behind the door for platform admins.
+        """
         guarded = super().admin_view(view, cacheable)
+        crosses = getattr(getattr(view, "__self__", None), "crosses_businesses", False)
 
         @wraps(guarded)
-        def page(*args: Any, **kwargs: Any) -> HttpResponseBase:
+        def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             try:
-                return _with_rights(guarded, *args, **kwargs)
+                if crosses and is_platform_admin(request):
+                    return _across(guarded, request, *args, **kwargs)
+                return _with_rights(guarded, request, *args, **kwargs)
             except NotFound as error:
                 raise Http404(error.detail) from error
             except NotAllowed as error:
@@ -140,6 +147,13 @@ def _with_rights(
         return view(*args, **kwargs)
 
     return deadlocks.retry(act)
+
+
+@tenancy.across(Door.PLATFORM)
+def _across(view: Callable[..., HttpResponseBase], *args: Any, **kwargs: Any) -> HttpResponseBase:
+    """Make a page, and write it while the door is open."""
+    answer = _with_rights(view, *args, **kwargs)
+    return answer.render() if isinstance(answer, TemplateResponse) else answer
 
 
 @require_POST

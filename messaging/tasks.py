@@ -131,7 +131,8 @@ def sync_numbers(*, business_id: str, account_id: str, **_: Any) -> Counts:
 @task(jobs.CHECK_ACCOUNTS)
 def check_accounts(**_: Any) -> Counts:
     """Order a look at the numbers of every account."""
-    accounts = WhatsAppAccount.across_businesses.values_list("business_id", "pk")
+    with tenancy.across(tenancy.Door.SWEEP):
+        accounts = list(WhatsAppAccount.across_businesses.values_list("business_id", "pk"))
     for business_id, account_id in accounts:
         jobs.SYNC_NUMBERS.enqueue_now(business_id=str(business_id), account_id=str(account_id))
     return {"accounts": len(accounts)}

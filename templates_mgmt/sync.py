@@ -15,7 +15,7 @@ import structlog
 from django.db import transaction
 from django.db.models import Q
 
-from accounts import credentials
+from accounts import credentials, tenancy
 from accounts import graph as account_graph
 from accounts.models import WhatsAppAccount
 from config.lib import graph, locks, loop
@@ -117,6 +117,7 @@ def enqueue(account: WhatsAppAccount) -> None:
     jobs.SYNC_TEMPLATES.enqueue(business_id=str(account.business_id), account_id=str(account.pk))
 
 
+@tenancy.across(tenancy.Door.SWEEP)
 def enqueue_all() -> int:
     """Have the templates of every account of every active business pulled; return how many."""
     active = WhatsAppAccount.across_businesses.filter(business__status="active").order_by("id")

@@ -93,6 +93,7 @@ def _schema_key() -> str:
     """Hash all that decides the schema: our migrations and models, and the pinned libraries."""
     digest = hashlib.sha256((ROOT / "requirements.lock").read_bytes())
     files = [ROOT / "config" / "lib" / "partitions.py", Path(__file__)]
+    files += (ROOT / "config" / "lib" / "postgres").glob("*.py")
     for app in APPS:
         files += (ROOT / app).glob("migrations/**/*.*")
         files += (ROOT / app).glob("**/models.py")

@@ -59,6 +59,7 @@ class BusinessAdmin(TenantAdmin[Business]):
         "change": "businesses.manage",
     }
     is_small = True
+    crosses_businesses = True
     form = BusinessForm
     list_display = ("name", "state", "region", "time_zone", "created_at")
     list_filter = ("status",)

@@ -109,7 +109,10 @@ class WhoAmI(ApiView):
 
 
 class Businesses(ListModelMixin, RetrieveModelMixin, ApiViewSet):
-    """The businesses of the caller; all of them for a platform admin."""
+    """The businesses of the caller; all of them for a platform admin.
+
+    Each of its methods may read across businesses; what it gives out the caller's access limits.
+    """
 
     permissions: ClassVar[dict[str, str]] = {
         "GET": SIGNED_IN,
@@ -132,7 +135,13 @@ class Businesses(ListModelMixin, RetrieveModelMixin, ApiViewSet):
             return Business.objects.filter(pk=caller.business.pk)
         return Business.objects.filter(memberships__user=caller.user)
 
+    @tenancy.across(Door.SIGN_IN)
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Return a page of them."""
+        return super().list(request, *args, **kwargs)
+
     @extend_schema(request=serializers.BusinessInput, responses={201: serializers.BusinessOutput})
+    @tenancy.across(Door.PLATFORM)
     def create(self, request: Request) -> Response:
         """Open a business, with its first owner when one is named."""
         given = valid(serializers.BusinessInput, request)
@@ -142,6 +151,7 @@ class Businesses(ListModelMixin, RetrieveModelMixin, ApiViewSet):
         return Response(body, status=status.HTTP_201_CREATED)
 
     @extend_schema(request=serializers.BusinessPatch, responses=serializers.BusinessOutput)
+    @tenancy.across(Door.SIGN_IN)
     def partial_update(self, request: Request, pk: str) -> Response:
         """Change settings of the business; needs `businesses.manage` there."""
         business = self._required(pk, "businesses.manage")
@@ -159,6 +169,7 @@ class Businesses(ListModelMixin, RetrieveModelMixin, ApiViewSet):
                 business = businesses.move(business=business, status=wanted, by=caller, now=now)
         return Response(serializers.BusinessOutput(business).data)
 
+    @tenancy.across(Door.SIGN_IN)
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Return one business; needs `businesses.view` there."""
         business = self._required(kwargs["pk"], "businesses.view")
@@ -173,8 +184,7 @@ class Businesses(ListModelMixin, RetrieveModelMixin, ApiViewSet):
         caller = caller_of(self.request)
         held = caller.permissions
         if caller.business is None and caller.user is not None:
-            with tenancy.across(Door.SIGN_IN):
-                held = holdings.effective(caller.user, business)
+            held = holdings.effective(caller.user, business)
         if permission not in held:
             raise NotAllowed(f"This needs the permission {permission}.")
         return business

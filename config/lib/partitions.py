@@ -3,7 +3,8 @@
 A table is partitioned by range of its UUIDv7 `id`, so a month is a range of ids. A default
 partition takes what no month covers yet; making the month's partition moves such rows into it.
 The application role owns no table: it calls `switchboard_make_partition`, which runs as the
-owner, knows the tables it may touch, and makes nothing but whole months.
+owner, knows the tables it may touch, and makes nothing but whole months. A partition of a table
+that names a business is protected as its parent is (`config.lib.postgres.protection`).
 """
 
 import uuid
@@ -183,6 +184,7 @@ DECLARE
     rest text;
     options text;
     columns text;
+    seen CONSTANT text := coalesce(current_setting('switchboard.business', true), '');
 BEGIN
     IF table_name <> ALL (ARRAY[{tables}]::text[]) THEN
         RAISE EXCEPTION '% is not a partitioned table', table_name
@@ -222,12 +224,19 @@ BEGIN
     EXECUTE format('CREATE TABLE %s (LIKE %s INCLUDING ALL) %s',
                    child, parent, 'WITH (' || options || ')');
     EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', rest);
+    PERFORM set_config('switchboard.business', 'all', true);
     EXECUTE format(
         'WITH moved AS (DELETE FROM %s WHERE id >= $1 AND id < $2 RETURNING %s)'
         ' INSERT INTO %s (%s) SELECT %s FROM moved', rest, columns, child, columns, columns)
         USING from_id, to_id;
+    PERFORM set_config('switchboard.business', seen, true);
     EXECUTE format('ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM (%L) TO (%L)',
                    parent, child, from_id, to_id);
+    IF EXISTS (SELECT 1 FROM pg_attribute
+               WHERE attrelid = child::regclass AND attname = 'business_id') THEN
+        EXECUTE format('SELECT %s.switchboard_protect($1, $2)', home)
+            USING child::regclass, 'business_id';
+    END IF;
     RETURN true;
 END
 $function$

@@ -7,6 +7,7 @@ import structlog
 from celery import Task, shared_task
 
 from config.lib.jobs import Job
+from config.lib.postgres import sight
 
 logger = structlog.get_logger(__name__)
 
@@ -20,7 +21,8 @@ def task(
 ) -> Callable[[Callable[..., Counts]], Task[..., Counts]]:
     """Register a function as the task of `job`.
 
-    The function takes keyword arguments plus `**_` and returns counts for the log line. The
+    The function takes keyword arguments plus `**_` and returns counts for the log line; it starts
+    with no business in scope and no door open. The
     soft limit comes a tenth before `time_limit_seconds`, which kills the process.
     """
 
@@ -29,9 +31,9 @@ def task(
     def register(function: Callable[..., Counts]) -> Task[..., Counts]:
         @wraps(function)
         def run(self: Task[..., Counts], **kwargs: object) -> Counts:
-            with structlog.contextvars.bound_contextvars(
-                request_id=self.request.get("request_id") or self.request.id, job=job.name
-            ):
+            request_id = self.request.get("request_id") or self.request.id
+            bound = structlog.contextvars.bound_contextvars(request_id=request_id, job=job.name)
+            with sight.afresh(), bound:
                 counts = function(**kwargs)
                 logger.info("task_done", **(counts or {}))
                 return counts

@@ -22,12 +22,20 @@ POSTGRES_BIN_DIR = env.str("POSTGRES_BIN_DIR", default="")
 
 
 def connection(url: str) -> dict[str, Any]:
-    """Django's connection settings for one `postgres://` address."""
+    """Django's connection settings for one `postgres://` address.
+
+    The application's statements say whose rows they may see. The owner's see all, as a setting
+    of the session: some that change the schema stand alone in their message.
+    """
     config: dict[str, Any] = env.db_url_config(url)
-    config["ENGINE"] = "django.db.backends.postgresql"
     config["CONN_HEALTH_CHECKS"] = True
     options = config.setdefault("OPTIONS", {})
     options["connect_timeout"] = 5
+    if DATABASE_ROLE == "owner":
+        config["ENGINE"] = "django.db.backends.postgresql"
+        options["options"] = "-c switchboard.business=all"
+    else:
+        config["ENGINE"] = "config.lib.postgres"
     if DATABASE_POOL_SIZE:
         options["pool"] = {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 10}
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
@@ -12,7 +13,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.enums import ActionVariant
 
-from accounts import tenancy
+from accounts import access
 from accounts.models import WhatsAppAccount
 from config.lib.admin import Call, EmptyState, ReadOnlyAdmin, bulk, verb
 from config.lib.admin.asking import is_platform_admin
@@ -66,6 +67,7 @@ class DeadLetterAdmin(ReadOnlyAdmin[DeadLetter]):
     """Events of this business; those of nobody are a platform admin's."""
 
     permissions: ClassVar[dict[str, str]] = {"view": "dead_letters.view"}
+    crosses_businesses = True
     list_display = ("received", "why", "detail", "attempts", "state")
     list_filter = (StateFilter, "reason")
     fields = ("received", "why", "advice", "detail", "attempts", "state", "event_id", "raw")
@@ -81,7 +83,8 @@ class DeadLetterAdmin(ReadOnlyAdmin[DeadLetter]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[DeadLetter]:
         """Return those of the business in scope, and to platform admins those of nobody."""
-        mine = Q(business_id=tenancy.current_id())
+        caller = access.of(request)
+        mine = Q(business=caller.business) if caller and caller.business else Q(pk=None)
         if is_platform_admin(request):
             mine |= Q(business=None)
         return super().get_queryset(request).filter(mine)
@@ -121,7 +124,7 @@ class DeadLetterAdmin(ReadOnlyAdmin[DeadLetter]):
             event = json.loads(body)
         except (ValueError, RecursionError):
             return text_block(_shortened(body.decode(errors="replace")))
-        shown = event if row.business_id is None else _own_part(event)
+        shown = event if row.business_id is None else _own_part(event, row.business_id)
         return text_block(_shortened(json.dumps(shown, indent=2, ensure_ascii=False)))
 
     @verb("Replay", permission=_REPLAY, icon="replay", variant=ActionVariant.PRIMARY)
@@ -155,11 +158,12 @@ class DeadLetterAdmin(ReadOnlyAdmin[DeadLetter]):
         return f"{deadletters.resolve(list(rows), now=call.now)} put aside."
 
 
-def _own_part(event: Any) -> Any:
+def _own_part(event: Any, business_id: UUID) -> Any:
     """Leave out what the same post says about other businesses' accounts."""
     if not isinstance(event, dict) or not isinstance(event.get("entry"), list):
         return event
-    own = set(WhatsAppAccount.objects.values_list("waba_id", flat=True))
+    accounts = WhatsAppAccount.across_businesses.filter(business_id=business_id)
+    own = set(accounts.values_list("waba_id", flat=True))
     kept = [
         entry
         for entry in event["entry"]

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 
 from accounts.tenancy import TenantModel
 from config.lib.ids import new_id
+from config.lib.postgres.sight import BusinessInSight
 from messaging.contacts.models import Contact, ContactImport
 from messaging.senders.models import Sender
 from templates_mgmt.models import Template
@@ -115,6 +116,7 @@ class CampaignRecipient(models.Model):
     campaign = models.ForeignKey(
         Campaign, on_delete=models.CASCADE, related_name="recipients", db_index=False
     )
+    business_id = models.UUIDField(db_default=BusinessInSight(), editable=False)
     contact = models.ForeignKey(
         Contact, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
     )

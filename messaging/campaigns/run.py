@@ -224,6 +224,7 @@ def pause_template(template_id: UUID, *, reason: str, now: datetime) -> int:
     return len(rows)
 
 
+@tenancy.across(tenancy.Door.COMMAND)
 def pause_everything(*, reason: str, now: datetime) -> int:
     """Pause every campaign of every business that runs or would start: after a restore."""
     alive = Campaign.across_businesses.filter(status__in=[Status.SCHEDULED, *UNDER_WAY])

@@ -32,6 +32,7 @@ _SORT_SECONDS: Final = 60
 _LEFTOVERS: Final = timedelta(days=1)
 
 
+@tenancy.across(tenancy.Door.SWEEP)
 def sweep(*, now: datetime) -> dict[str, int]:
     """Do all of it once for every business; return counts."""
     started, paused = _start_due(now)

@@ -65,6 +65,7 @@ def run(*, import_id: UUID, now: datetime) -> dict[str, int]:
     return {"rows": 0}
 
 
+@tenancy.across(tenancy.Door.SWEEP)
 def resume_stalled(*, now: datetime) -> int:
     """Order again, in every business, what a lost worker left; return how many.
 

@@ -99,6 +99,7 @@ def retry(media: MediaFile, *, now: datetime) -> None:
     jobs.FETCH_MEDIA.enqueue()
 
 
+@tenancy.across(tenancy.Door.SWEEP)
 def _claim(now: datetime) -> MediaFile | None:
     """Take one due file for as long as its download may last."""
     with transaction.atomic():

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 
 from accounts.tenancy import TenantModel
 from config.lib.ids import new_id
+from config.lib.postgres.sight import BusinessInSight
 
 
 class Message(TenantModel):
@@ -214,6 +215,7 @@ class CampaignTally(models.Model):
     campaign = models.ForeignKey(
         "messaging.Campaign", on_delete=models.CASCADE, related_name="tallies"
     )
+    business_id = models.UUIDField(db_default=BusinessInSight(), editable=False)
     status = models.CharField(max_length=10)
     count = models.BigIntegerField(default=0)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from django.db import connection
 
+from accounts import tenancy
 from messaging.messages.models import CampaignTally
 from messaging.signals import StatusChange
 
@@ -16,21 +17,30 @@ from messaging.signals import StatusChange
 _SHOWN_AS: Final = {"sending": "queued"}
 
 
+class _Key(NamedTuple):
+    """One row of `CampaignTally`; the business follows from the campaign."""
+
+    campaign_id: UUID
+    status: str
+    business_id: UUID
+
+
 def add(changes: Iterable[StatusChange]) -> None:
     """Move the counts of the campaigns these changes belong to, in order of their keys."""
-    deltas: Counter[tuple[UUID, str]] = Counter()
+    deltas: Counter[_Key] = Counter()
     for change in changes:
         if change.campaign_id is None:
             continue
         if change.before is not None:
-            deltas[change.campaign_id, _SHOWN_AS.get(change.before, change.before)] -= 1
-        deltas[change.campaign_id, _SHOWN_AS.get(change.after, change.after)] += 1
+            deltas[_key(change, change.before)] -= 1
+        deltas[_key(change, change.after)] += 1
     _add(deltas)
 
 
 def open_with(campaign_id: UUID, counts: Mapping[str, int]) -> None:
     """Count messages and refusals a launch has just made."""
-    _add(Counter({(campaign_id, status): count for status, count in counts.items()}))
+    business_id = tenancy.current_id()
+    _add(Counter({_Key(campaign_id, status, business_id): n for status, n in counts.items()}))
 
 
 def of(campaign_id: UUID) -> dict[str, int]:
@@ -39,18 +49,25 @@ def of(campaign_id: UUID) -> dict[str, int]:
     return dict(rows.values_list("status", "count"))
 
 
-def _add(deltas: Counter[tuple[UUID, str]]) -> None:
+def _key(change: StatusChange, status: str) -> _Key:
+    if change.campaign_id is None:
+        raise ValueError("only messages of campaigns are counted")
+    return _Key(change.campaign_id, _SHOWN_AS.get(status, status), change.business_id)
+
+
+def _add(deltas: Counter[_Key]) -> None:
     moved = sorted((key, delta) for key, delta in deltas.items() if delta)
     if not moved:
         return
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO messaging_campaigntally AS t (campaign_id, status, count) "
-            "SELECT * FROM unnest(%s::uuid[], %s::text[], %s::bigint[]) "
+            "INSERT INTO messaging_campaigntally AS t (campaign_id, status, business_id, count) "
+            "SELECT * FROM unnest(%s::uuid[], %s::text[], %s::uuid[], %s::bigint[]) "
             "ON CONFLICT (campaign_id, status) DO UPDATE SET count = t.count + excluded.count",
             [
-                [campaign_id for (campaign_id, _), _ in moved],
-                [status for (_, status), _ in moved],
+                [key.campaign_id for key, _ in moved],
+                [key.status for key, _ in moved],
+                [key.business_id for key, _ in moved],
                 [delta for _, delta in moved],
             ],
         )

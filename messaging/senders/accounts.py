@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from accounts.models import WhatsAppAccount
+from accounts.tenancy import Door, across
 from messaging.senders import events, pauses
 from messaging.senders.models import Sender, SenderEvent
 
@@ -41,6 +42,7 @@ class Standing:
     digest: str = ""
 
 
+@across(Door.ROUTING)
 def set_limit(account: WhatsAppAccount, limit: str) -> None:
     """Write a new messaging limit; it belongs to the portfolio, so to all its accounts here."""
     tier = tier_of(limit)

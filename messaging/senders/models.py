@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from accounts.models import WhatsAppAccount
 from accounts.tenancy import TenantModel
 from config.lib.ids import new_id
+from config.lib.postgres.sight import BusinessInSight
 
 
 class Sender(TenantModel):
@@ -94,6 +95,7 @@ class SenderActivity(models.Model):
     sender = models.OneToOneField(
         Sender, on_delete=models.CASCADE, primary_key=True, related_name="activity"
     )
+    business_id = models.UUIDField(db_default=BusinessInSight(), editable=False)
     last_status_message_id = models.UUIDField(null=True)
     last_status_at = models.DateTimeField(null=True)
     last_inbound_at = models.DateTimeField(null=True)

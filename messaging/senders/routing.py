@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from accounts.models import WhatsAppAccount
+from accounts.tenancy import Door, across
 from config.lib.addresses import phone_key
 from messaging.senders.models import Sender
 
 
+@across(Door.ROUTING)
 def find(phone_number_id: str) -> Sender | None:
     """Return the sender with this id at Meta, with its account."""
     senders = Sender.across_businesses.select_related("account")
@@ -14,6 +16,7 @@ def find(phone_number_id: str) -> Sender | None:
     return found
 
 
+@across(Door.ROUTING)
 def find_account(waba_id: str) -> WhatsAppAccount | None:
     """Return the WhatsApp account with this id at Meta."""
     found: WhatsAppAccount | None = WhatsAppAccount.across_businesses.filter(

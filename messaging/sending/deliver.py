@@ -61,6 +61,7 @@ def run(
         return _Lane(sender, clock=clock, priority=priority).run(seconds)
 
 
+@tenancy.across(tenancy.Door.ROUTING)
 def _sender(sender_id: UUID) -> Sender:
     found: Sender = Sender.across_businesses.select_related("account", "business").get(pk=sender_id)
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models.functions import Now
 
+from config.lib.postgres.sight import BusinessInSight
 from messaging.senders.models import Sender
 
 
@@ -106,6 +107,7 @@ class SenderUsage(models.Model):
     """Messages a sender sent in one hour (UTC): what the limits are rebuilt from without Redis."""
 
     sender = models.ForeignKey(Sender, on_delete=models.CASCADE, related_name="+", db_index=False)
+    business_id = models.UUIDField(db_default=BusinessInSight(), editable=False)
     hour = models.DateTimeField()
     sent = models.PositiveIntegerField(default=0)
     last_sent_at = models.DateTimeField()

@@ -34,6 +34,7 @@ class NotUnknown(Conflict):
     code = "not_unknown"
 
 
+@tenancy.across(tenancy.Door.SWEEP)
 def run(*, now: datetime) -> dict[str, int]:
     """Look at every business's silent messages once; return counts."""
     resent = undecided = 0

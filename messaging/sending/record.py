@@ -190,11 +190,12 @@ def count_usage(sender: Sender, *, messages: int, people: Iterable[UUID], now: d
         return
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO messaging_senderusage AS u (sender_id, hour, sent, last_sent_at) "
-            "VALUES (%s, date_trunc('hour', %s::timestamptz, 'UTC'), %s, %s) "
+            "INSERT INTO messaging_senderusage AS u "
+            "(sender_id, business_id, hour, sent, last_sent_at) "
+            "VALUES (%s, %s, date_trunc('hour', %s::timestamptz, 'UTC'), %s, %s) "
             "ON CONFLICT (sender_id, hour) DO UPDATE "
             "SET sent = u.sent + excluded.sent, last_sent_at = excluded.last_sent_at",
-            [sender.pk, now, messages, now],
+            [sender.pk, sender.business_id, now, messages, now],
         )
         counted = sorted(people)
         if counted and throttle.portfolio_limit(sender.account) is not None:

@@ -26,6 +26,7 @@ _MORNING_CHUNK: Final = 5000
 _MORNING_CHUNKS: Final = 20
 
 
+@tenancy.across(tenancy.Door.SWEEP)
 def run(*, now: datetime) -> dict[str, int]:
     """Do all of it once; return counts."""
     return {
@@ -37,6 +38,7 @@ def run(*, now: datetime) -> dict[str, int]:
     }
 
 
+@tenancy.across(tenancy.Door.SWEEP)
 def release_expired(*, now: datetime) -> int:
     """Free rows whose worker died before their request left."""
     with connection.cursor() as cursor:
@@ -50,6 +52,7 @@ def release_expired(*, now: datetime) -> int:
     return freed
 
 
+@tenancy.across(tenancy.Door.SWEEP)
 def settle_expired(*, now: datetime) -> int:
     """Call messages unknown whose worker died after their request may have left."""
     with transaction.atomic(), connection.cursor() as cursor:
@@ -101,6 +104,7 @@ def _entry(message: Message, now: datetime) -> history.Entry:
     )
 
 
+@tenancy.across(tenancy.Door.SWEEP)
 def queue_scheduled(*, now: datetime) -> int:
     """Move single messages whose time has come to the queue."""
     with transaction.atomic():
@@ -128,6 +132,7 @@ def _queue(message_ids: Sequence[UUID], now: datetime) -> None:
     status.announce([request.changed(one, before="scheduled", now=now) for one in due])
 
 
+@tenancy.across(tenancy.Door.SWEEP)
 def free_held(*, now: datetime) -> int:
     """Let messages go on that waited for the morning; the rest of a great many next time."""
     total = 0
@@ -139,6 +144,7 @@ def free_held(*, now: datetime) -> int:
     return total
 
 
+@tenancy.across(tenancy.Door.SWEEP)
 def wake_senders(*, now: datetime) -> int:
     """Wake a worker for every sender that has a free row due; one of replies where one waits."""
     due = QueueItem.objects.filter(is_held=False, lease_until__isnull=True, not_before__lte=now)

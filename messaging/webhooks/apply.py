@@ -16,6 +16,7 @@ import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
 from psycopg.errors import DeadlockDetected
 
+from accounts.tenancy import Door, across
 from messaging.jobs import APPLY_WEBHOOKS
 from messaging.webhooks import batch, claims, dispatch, erased, wakeups
 from messaging.webhooks.claims import Event, Outcome, Problem, Reason
@@ -43,6 +44,7 @@ def run(*, clock: Callable[[], datetime], time_slice: timedelta) -> Counts:
     return counts
 
 
+@across(Door.ROUTING)
 def apply_due(*, now: datetime) -> Counts:
     """Apply one batch of due events; the counts are empty when none was due."""
     for _ in range(_TRIES - 1):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import datetime
 
 from django.db import transaction
 from django.db.models import QuerySet
 
+from accounts import tenancy
 from compliance import audit
 from config.lib.errors import Conflict
 from messaging.jobs import APPLY_WEBHOOKS
@@ -63,4 +65,5 @@ def body_of(letter: DeadLetter) -> bytes | None:
 
 
 def _record(action: str, letter: DeadLetter) -> None:
-    audit.record(action=action, resource="dead_letter", resource_id=str(letter.pk))
+    with tenancy.scope(letter.business_id) if letter.business_id else nullcontext():
+        audit.record(action=action, resource="dead_letter", resource_id=str(letter.pk))

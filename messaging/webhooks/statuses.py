@@ -30,9 +30,9 @@ _UNDELIVERABLE: Final = 131026
 
 _ACTIVITY: Final = """
 INSERT INTO messaging_senderactivity AS held
-    (sender_id, last_status_message_id, last_status_at, last_inbound_at)
-SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[], %s::timestamptz[])
-    AS told (sender_id, message_id, status_at, inbound_at)
+    (sender_id, business_id, last_status_message_id, last_status_at, last_inbound_at)
+SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::timestamptz[], %s::timestamptz[])
+    AS told (sender_id, business_id, message_id, status_at, inbound_at)
 ORDER BY sender_id
 ON CONFLICT (sender_id) DO UPDATE SET
     last_status_message_id =
@@ -95,6 +95,7 @@ def note_activity(items: Iterable[Item]) -> None:
             _ACTIVITY,
             [
                 list(rows),
+                [one.business_id for one in rows.values()],
                 [one.message_id for one in rows.values()],
                 [one.status_at for one in rows.values()],
                 [one.inbound_at for one in rows.values()],
@@ -104,6 +105,7 @@ def note_activity(items: Iterable[Item]) -> None:
 
 @dataclass(slots=True)
 class _Activity:
+    business_id: UUID | None = None
     message_id: UUID | None = None
     status_at: datetime | None = None
     inbound_at: datetime | None = None
@@ -113,6 +115,7 @@ class _Activity:
         return bool(self.status_at or self.inbound_at)
 
     def add(self, item: Item) -> None:
+        self.business_id = item.business_id
         if isinstance(item.fact, facts.StatusUpdate):
             self.status_at = max(self.status_at or item.at, item.at)
             if message_id := _message_id(item.fact.callback_data):

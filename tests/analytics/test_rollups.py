@@ -253,8 +253,9 @@ def test_batches_at_the_same_time_in_any_order_neither_block_nor_lose_counts() -
 
     def write(changes: Sequence[StatusChange]) -> None:
         try:
-            for _ in range(10):
-                rollups.add(changes)
+            with tenancy.scope(sender.business):
+                for _ in range(10):
+                    rollups.add(changes)
         except BaseException as error:
             errors.append(error)
         finally:

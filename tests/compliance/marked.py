@@ -283,7 +283,9 @@ def _campaign(sender: Sender, contact: Contact) -> None:
     draft = campaigns.draft(sender, template, variables={"1": {"field": "name", "default": "you"}})
     draft.refused = [{"place": 0, "to": PHONE, "code": "opted_out"}, {"place": 1, "to": "12"}]
     draft.save()
-    CampaignRecipient.objects.create(campaign=draft, contact=contact, values={"1": MARK})
+    CampaignRecipient.objects.create(
+        campaign=draft, business_id=draft.business_id, contact=contact, values={"1": MARK}
+    )
 
 
 def others(business: Business) -> Iterator[Message]:

@@ -153,8 +153,9 @@ def test_a_change_from_another_scope_stands_in_the_business_of_the_record(
     with tenancy.across(tenancy.Door.SWEEP):
         word = OptOutWord.across_businesses.create(business=other, word="basta")
 
-    assert rows("optout_word")[0].business_id == other.pk
-    assert rows("optout_word")[0].resource_id == str(word.pk)
+        (entry,) = rows("optout_word")
+
+    assert (entry.business_id, entry.resource_id) == (other.pk, str(word.pk))
 
 
 def test_a_member_is_filed_under_the_user(business: Business) -> None:

@@ -14,6 +14,7 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts import tenancy
 from accounts.models import Business
 from config.lib.api import fields, pages, permissions
 from config.lib.api.filters import StrictFilterSet
@@ -110,9 +111,11 @@ class Businesses(ListModelMixin, ApiGenericView):
     filterset_class = BusinessFilter
     query_params = ("tz",)
 
+    @tenancy.across(tenancy.Door.COMMAND)
     def get(self, request: Request) -> Response:
         return self.list(request)
 
+    @tenancy.across(tenancy.Door.COMMAND)
     def post(self, request: Request) -> Response:
         data: Any = request.data
         name = data["name"]

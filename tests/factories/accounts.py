@@ -13,13 +13,13 @@ from accounts import api_keys, tenancy
 from accounts.access import Access
 from accounts.models import ApiKey, Business, Membership, Role, User, WhatsAppAccount
 from accounts.roles import ALL_PERMISSIONS
-from tests.factories.tenants import TenantFactory
+from tests.factories.tenants import SeeingFactory, TenantFactory
 
 PASSWORD = "correct horse battery staple"
 _waba_ids = itertools.count(102_290_129_340_398)
 
 
-class BusinessFactory(DjangoModelFactory[Business]):
+class BusinessFactory(SeeingFactory[Business]):
     """An active business in Spain."""
 
     class Meta:
@@ -53,7 +53,7 @@ class PlatformAdminFactory(UserFactory):
     is_staff = True
 
 
-class MembershipFactory(DjangoModelFactory[Membership]):
+class MembershipFactory(SeeingFactory[Membership]):
     """An agent of a new business."""
 
     class Meta:

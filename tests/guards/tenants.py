@@ -198,7 +198,9 @@ def _message(
         error_code=131000,
         error_title=word,
     )
-    CampaignRecipient.objects.create(campaign=campaign, contact=contact, message_id=message.pk)
+    CampaignRecipient.objects.create(
+        campaign=campaign, business_id=business.pk, contact=contact, message_id=message.pk
+    )
     return message
 
 

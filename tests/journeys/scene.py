@@ -206,7 +206,10 @@ def main() -> None:
     arguments = vars(parser.parse_args())
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     django.setup()
-    json.dump(VERBS[arguments.pop("verb")](**arguments), sys.stdout)
+    from accounts import tenancy
+
+    with tenancy.across(tenancy.Door.COMMAND):
+        json.dump(VERBS[arguments.pop("verb")](**arguments), sys.stdout)
 
 
 if __name__ == "__main__":

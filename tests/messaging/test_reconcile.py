@@ -31,7 +31,10 @@ def silent(pump: Pump) -> Message:
     sweep.settle_expired(now=now + timedelta(hours=1))
     UnknownMessage.objects.update(since=now - timedelta(hours=2))
     SenderActivity.objects.create(
-        sender=pump.sender, last_status_message_id=new_id(), last_status_at=now
+        sender=pump.sender,
+        business_id=pump.sender.business_id,
+        last_status_message_id=new_id(),
+        last_status_at=now,
     )
     return message
 

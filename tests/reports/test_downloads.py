@@ -190,7 +190,8 @@ def test_delivery_by_campaign_adds_up_where_its_messages_stand(sender: Sender) -
 def test_a_report_that_cannot_be_made_is_refused_before_anything_is_sent(
     business: Business,
 ) -> None:
-    other = campaign(SenderFactory.create())
+    with tenancy.across(tenancy.Door.COMMAND):
+        other = campaign(SenderFactory.create())
 
     for name, selection, error in (
         ("nonsense", Selection(period=period()), InvalidInput),

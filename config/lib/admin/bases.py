@@ -44,13 +44,15 @@ class TenantAdmin(ModelAdmin[M]):
     or by prefix unless `is_small` says the table stays small; `list_key` names a field to page by
     instead of the primary key. A refusal of the domain in
     `save_model` comes back on the form. With `by_object` those who hold a permission for single
-    rows see and use these.
+    rows see and use these. Where `crosses_businesses` is set, the database shows a platform admin
+    rows of every business and of none: `get_queryset` says which of them.
     """
 
     permissions: ClassVar[Mapping[str, str]] = {}
     by_object: ClassVar[bool] = False
     empty_state: ClassVar[EmptyState | None] = None
     is_small: ClassVar[bool] = False
+    crosses_businesses: ClassVar[bool] = False
     list_key: ClassVar[str] = ""
 
     actions: Any = ()

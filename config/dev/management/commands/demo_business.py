@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
+from accounts import tenancy
 from accounts.models import Business
 from config.dev import demo_business
 from config.dev.forget import forget
@@ -41,11 +42,12 @@ class Command(BaseCommand):
             self._tell(business)
 
     def _forget(self) -> None:
-        known = Business.objects.filter(name=demo_business.NAME).first()
-        if known:
-            self.stdout.write(f"Starting afresh: deleting what {known.name} did before.")
-            self.stdout.flush()
-            forget(known)
+        with tenancy.across(tenancy.Door.COMMAND):
+            known = Business.objects.filter(name=demo_business.NAME).first()
+            if known:
+                self.stdout.write(f"Starting afresh: deleting what {known.name} did before.")
+                self.stdout.flush()
+                forget(known)
 
     def _connect(self, business: Business, *, is_quiet: bool) -> None:
         try:
