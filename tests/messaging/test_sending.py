@@ -99,13 +99,14 @@ def test_a_refusal_of_metas_server_is_tried_again_until_it_is_taken(
     message = pump.ask(pump.person(READ[0]))
     sandbox.fault(http_5xx_before=1.0, http_5xx_meta_body=True)
 
-    first = pump.run()
+    # Short: waits are drawn, and one run long enough may use up every try.
+    first = pump.run(seconds=0.05)
     waiting = Message.across_businesses.get(pk=message.pk)
     sandbox.behave()
     pump.run(clock=_later([timedelta(minutes=20)]))
 
     stored = Message.across_businesses.get(pk=message.pk)
-    assert set(first) == {"queued"}
+    assert set(first) <= {"queued", "more"}
     assert (waiting.status, waiting.attempts) == ("queued", first["queued"])
     assert waiting.next_attempt_at is not None
     assert (stored.status, stored.attempts) == ("sent", first["queued"] + 1)
