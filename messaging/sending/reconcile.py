@@ -19,6 +19,7 @@ from django.db.models import F, Q
 
 from accounts import tenancy
 from accounts.models import Business
+from config.lib.apart import apart
 from config.lib.errors import Conflict
 from messaging.messages import history, status
 from messaging.messages.models import Message
@@ -41,10 +42,9 @@ def run(*, now: datetime) -> dict[str, int]:
     for business in _businesses():
         with tenancy.scope(business):
             for message_id in _silent(business, now):
-                if _resend(message_id, business, now):
-                    resent += 1
-                else:
-                    undecided += 1
+                with apart("reconcile", message_id=str(message_id)):
+                    is_resent = _resend(message_id, business, now)
+                    resent, undecided = resent + is_resent, undecided + (not is_resent)
     return {"resent": resent, "undecided": undecided}
 
 

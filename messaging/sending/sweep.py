@@ -11,10 +11,11 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Min
 
 from accounts import tenancy
+from config.lib.apart import apart
 from messaging.messages import history, status
 from messaging.messages.models import Message
 from messaging.senders.models import Sender
@@ -55,20 +56,26 @@ def release_expired(*, now: datetime) -> int:
 @tenancy.across(tenancy.Door.SWEEP)
 def settle_expired(*, now: datetime) -> int:
     """Call messages unknown whose worker died after their request may have left."""
-    with transaction.atomic(), connection.cursor() as cursor:
+    lost = QueueItem.objects.filter(lease_until__lt=now, is_in_flight=True)
+    senders = set(lost.values_list("business_id", "sender_id").distinct())
+    settled = 0
+    for business_id, sender_id in sorted(senders):
+        with apart("settle expired", sender_id=str(sender_id)):
+            ids = _take_expired(sender_id, now)
+            _call_unknown(ids, business_id=business_id, sender_id=sender_id, now=now)
+            settled += len(ids)
+    return settled
+
+
+def _take_expired(sender_id: UUID, now: datetime) -> list[UUID]:
+    with connection.cursor() as cursor:
         cursor.execute(
             "DELETE FROM messaging_queueitem WHERE message_id IN (SELECT message_id "
-            "FROM messaging_queueitem WHERE lease_until < %s AND is_in_flight "
-            "ORDER BY message_id LIMIT %s FOR UPDATE SKIP LOCKED) "
-            "RETURNING business_id, sender_id, message_id",
-            [now, BATCH],
+            "FROM messaging_queueitem WHERE sender_id = %s AND lease_until < %s AND is_in_flight "
+            "ORDER BY message_id LIMIT %s FOR UPDATE SKIP LOCKED) RETURNING message_id",
+            [sender_id, now, BATCH],
         )
-        by_sender: dict[tuple[UUID, UUID], list[UUID]] = {}
-        for business_id, sender_id, message_id in cursor.fetchall():
-            by_sender.setdefault((business_id, sender_id), []).append(message_id)
-        for (business_id, sender_id), ids in sorted(by_sender.items()):
-            _call_unknown(ids, business_id=business_id, sender_id=sender_id, now=now)
-    return sum(map(len, by_sender.values()))
+        return [message_id for (message_id,) in cursor.fetchall()]
 
 
 def _call_unknown(
@@ -107,17 +114,16 @@ def _entry(message: Message, now: datetime) -> history.Entry:
 @tenancy.across(tenancy.Door.SWEEP)
 def queue_scheduled(*, now: datetime) -> int:
     """Move single messages whose time has come to the queue."""
-    with transaction.atomic():
-        due = ScheduledMessage.objects.filter(due_at__lte=now).select_for_update(skip_locked=True)
-        by_business: dict[UUID, list[UUID]] = {}
-        for row in due.order_by("message_id")[:BATCH]:
-            by_business.setdefault(row.business_id, []).append(row.message_id)
-        for business_id, ids in by_business.items():
-            with tenancy.scope(business_id):
-                _queue(ids, now)
-        moved = [id_ for ids in by_business.values() for id_ in ids]
-        ScheduledMessage.objects.filter(message_id__in=moved).delete()
-    return len(moved)
+    due = ScheduledMessage.objects.filter(due_at__lte=now)
+    moved = 0
+    for business_id in sorted(set(due.values_list("business_id", flat=True).distinct())):
+        with apart("queue scheduled", business_id=str(business_id)), tenancy.scope(business_id):
+            rows = due.filter(business_id=business_id).select_for_update(skip_locked=True)
+            ids = [row.message_id for row in rows.order_by("message_id")[:BATCH]]
+            _queue(ids, now)
+            ScheduledMessage.objects.filter(message_id__in=ids).delete()
+            moved += len(ids)
+    return moved
 
 
 def _queue(message_ids: Sequence[UUID], now: datetime) -> None:

@@ -15,6 +15,8 @@ from messaging.messages.models import Message
 from messaging.senders.models import SenderActivity
 from messaging.sending import queue, reconcile, sweep
 from messaging.sending.models import QueueItem, UnknownMessage
+from tests.factories.accounts import BusinessFactory
+from tests.factories.messaging import SenderFactory
 from tests.messaging.pump import Pump
 
 PERSON = "+34611000001"
@@ -99,3 +101,21 @@ def _wait_until_somebody_waits() -> None:
             )
             if cursor.fetchone()[0]:
                 return
+
+
+def test_a_row_that_cannot_be_settled_keeps_no_other_sender_waiting(pump: Pump) -> None:
+    now = timezone.now()
+    other = SenderFactory.create(business=pump.business)
+    doomed, fine = pump.ask(pump.person(PERSON)), pump.ask(pump.person("+34611000002"))
+    expired = {"is_in_flight": True, "lease_owner": new_id(), "lease_until": now}
+    QueueItem.objects.update(**expired)
+    # Of a business that does not know its sender: nothing can be done about it here.
+    QueueItem.objects.filter(pk=doomed.pk).update(business_id=BusinessFactory.create().pk)
+    QueueItem.objects.filter(pk=fine.pk).update(sender=other)
+    Message.across_businesses.filter(pk=fine.pk).update(sender=other)
+
+    counts = sweep.run(now=now + timedelta(hours=1))
+
+    assert counts["unknown"] == 1
+    assert pump.status_of(fine) == "unknown"
+    assert QueueItem.objects.get().pk == doomed.pk
