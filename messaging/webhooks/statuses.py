@@ -117,6 +117,9 @@ class _Activity:
     def add(self, item: Item) -> None:
         self.business_id = item.business_id
         if isinstance(item.fact, facts.StatusUpdate):
+            # What moves no message was not looked up: its callback data may be anybody's.
+            if not status.is_known(item.fact.status):
+                return
             self.status_at = max(self.status_at or item.at, item.at)
             if message_id := _message_id(item.fact.callback_data):
                 self.message_id = max(self.message_id or message_id, message_id)

@@ -15,10 +15,12 @@ from config.lib.ids import new_id
 from messaging.campaigns.models import Campaign
 from messaging.messages.models import Message
 from messaging.meta.client import Accepted
+from messaging.senders.models import SenderActivity
 from messaging.sending import gate, outcomes, queue, record
 from messaging.sending.models import QueueItem
 from messaging.webhooks import apply
 from messaging.webhooks.models import DeadLetter, PendingEvent
+from tests.factories.messaging import MessageFactory
 from tests.messaging.pump import Pump
 from tests.messaging.webhook_events import body, keep, make_tenants
 
@@ -76,6 +78,25 @@ def test_a_thread_of_nobody_costs_no_other_thread_of_the_past() -> None:
 
     assert Message.across_businesses.filter(metadata__is_history=True).exists()
     assert DeadLetter.objects.get().detail == "The message names nobody."
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("word", "is_evidence"), [("sent", True), ("held_for_quality", False)])
+def test_only_a_status_of_a_message_of_ours_is_evidence_about_others(
+    word: str, is_evidence: bool
+) -> None:
+    first, _ = make_tenants()
+    message = MessageFactory.create(business=first.business, sender=first, status="sent")
+    callback = str(message.pk) if is_evidence else "ffffffff-ffff-4fff-bfff-ffffffffffff"
+    parsed = json.loads(body("status_sent_callback_data"))
+    status = parsed["entry"][0]["changes"][0]["value"]["statuses"][0]
+    status |= {"status": word, "biz_opaque_callback_data": callback}
+    keep(json.dumps(parsed).encode())
+
+    apply.apply_due(now=timezone.now())
+
+    seen = SenderActivity.objects.filter(last_status_message_id__isnull=False)
+    assert [one.last_status_message_id for one in seen] == [message.pk] * is_evidence
 
 
 def test_a_stop_that_waits_for_a_send_does_not_keep_it_from_being_recorded(pump: Pump) -> None:
