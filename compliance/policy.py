@@ -39,11 +39,13 @@ class Policy:
     block_days: int = 30
     confirms: bool = True
 
-    def quiet_until(self, *, country: str, time_zone: str, now: datetime) -> datetime | None:
+    def quiet_until(
+        self, *, phone: str, country: str, time_zone: str, now: datetime
+    ) -> datetime | None:
         """Return when marketing may go to a person there, None when it may now."""
         if self.quiet_hours is None:
             return None
-        places = zones.of_person(time_zone=time_zone, country=country, home=self.home)
+        places = zones.of_person(time_zone=time_zone, phone=phone, country=country, home=self.home)
         return quiet.until(self.quiet_hours, places, now)
 
 

@@ -1,8 +1,9 @@
-"""In which time zones a person may be, told from the country of their address.
+"""In which time zones a person may be, told from their number, else from their country.
 
-A phone number names a country, not a city. Where a country has several zones all of them are
-returned, and who asks has to hold what they ask in every one; a zone kept with the contact is the
-exact answer and wins. The table of countries is the one of the IANA time zone database.
+A number with an area code names a place; a mobile number of many countries, and a Meta user id, no
+more than the country. Where several zones are possible all of them are returned, and who asks has
+to hold what they ask in every one; a zone kept with the contact is the exact answer and wins.
+Places of numbers are those of libphonenumber, countries those of the IANA time zone database.
 """
 
 from __future__ import annotations
@@ -13,6 +14,10 @@ from functools import cache
 from importlib import resources
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import phonenumbers
+from phonenumbers import NumberParseException
+from phonenumbers.timezone import UNKNOWN_TIMEZONE, time_zones_for_number
 
 _TABLE: Final = "zone.tab"
 
@@ -26,11 +31,27 @@ def find(name: str) -> ZoneInfo | None:
         return None
 
 
-def of_person(*, time_zone: str, country: str, home: str) -> tuple[ZoneInfo, ...]:
-    """Return the zones a person may be in: their own, those of their country, else `home`."""
+def of_person(*, time_zone: str, phone: str, country: str, home: str) -> tuple[ZoneInfo, ...]:
+    """Return the zones a person may be in.
+
+    Their own if it is known, else those of their number, of their country, and last `home`.
+    """
     if own := find(time_zone):
         return (own,)
-    return of_country(country) or (find(home) or ZoneInfo("UTC"),)
+    places = of_country(country)
+    if phone and len(places) != 1:
+        places = of_number(phone) or places
+    return places or (find(home) or ZoneInfo("UTC"),)
+
+
+def of_number(phone: str) -> tuple[ZoneInfo, ...]:
+    """Return the zones of a number with "+"; none when it names no place."""
+    try:
+        names = time_zones_for_number(phonenumbers.parse(phone, None))
+    except NumberParseException:
+        return ()
+    found = (find(name) for name in names if name != UNKNOWN_TIMEZONE)
+    return tuple(zone for zone in found if zone)
 
 
 @cache

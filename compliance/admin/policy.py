@@ -64,8 +64,8 @@ class ContactPolicyAdmin(TenantAdmin[ContactPolicy]):
             {
                 "fields": (("quiet_from", "quiet_until"),),
                 "description": "No marketing reaches people at night, by the clock where they are: "
-                "the time zone kept with the contact, else that of the country of the number. In "
-                "a country of several zones it has to be day in all of them. Campaigns wait for "
+                "the time zone kept with the contact, else that of their number. Where that may "
+                "be in several zones it has to be day in all of them. Campaigns wait for "
                 "the morning, or skip people when their last time to send comes first; a single "
                 "marketing message is refused. Leave both empty to send at any time.",
             },

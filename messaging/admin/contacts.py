@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -17,14 +16,14 @@ from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.html import format_html_join
 
-from compliance import audit, consent
-from compliance.models import ConsentEvent, ConsentStatus, Scope
+from compliance.models import ConsentStatus, Scope
 from config.lib import addresses
 from config.lib.admin import Call, EmptyState, Step, TenantAdmin, asking, verb
 from config.lib.admin.rendering import ago, badge, link
 from config.lib.errors import ProjectError
-from messaging.admin import pages
-from messaging.admin.forms.contacts import ContactForm, ListForm, OptInForm, OptOutForm, TagForm
+from messaging.admin import consents, pages
+from messaging.admin.consents import ConsentVerbs
+from messaging.admin.forms.contacts import ContactForm, ListForm, OptOutForm, TagForm
 from messaging.campaigns import audience
 from messaging.contacts import editing, lists, tags
 from messaging.contacts.models import Contact, ContactList, ContactTag, ListEntry, Tag
@@ -79,7 +78,7 @@ class ListFilter(admin.SimpleListFilter):
 
 
 @admin.register(Contact)
-class ContactAdmin(TenantAdmin[Contact]):
+class ContactAdmin(ConsentVerbs, TenantAdmin[Contact]):
     """People, searched by any of their addresses or by the beginning of their name."""
 
     permissions: ClassVar[Mapping[str, str]] = _CONTACTS
@@ -88,7 +87,7 @@ class ContactAdmin(TenantAdmin[Contact]):
     search_fields = ("phone_key__exact",)
     search_help_text = "A phone number in any spelling, a Meta user id, or the beginning of a name."
     actions: Any = ("add_tags", "add_to_list", "opt_out_chosen")
-    actions_detail = ("edit", "opt_in", "opt_out")
+    actions_detail = ("edit", "opt_in", "opt_out", "block", "unblock")
     empty_state = EmptyState(
         title="Nobody here yet",
         text="Import the people who agreed to hear from you from a CSV or Excel file, or add one "
@@ -99,6 +98,12 @@ class ContactAdmin(TenantAdmin[Contact]):
             Step("Add a person", "admin:messaging_contact_add", MANAGE, icon="person_add"),
         ),
     )
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Leave out consent for who may not see it."""
+        shown = super().get_list_display(request)
+        may_see = asking.allows(request, "consent.view")
+        return shown if may_see else tuple(name for name in shown if name != "consent")
 
     def get_urls(self) -> list[URLPattern]:
         """Add the pages that act on chosen people."""
@@ -127,7 +132,9 @@ class ContactAdmin(TenantAdmin[Contact]):
         """Read what stands beside the people of the page at once."""
         changelist = super().get_changelist_instance(request)
         page: list[Any] = list(changelist.result_list)
-        states, times = person.consents(page), person.last_message_times(page)
+        may_see = asking.allows(request, "consent.view")
+        states = person.consents(page) if may_see else {}
+        times = person.last_message_times(page)
         groups: dict[UUID, list[str]] = {}
         entries = ContactTag.objects.filter(contact_id__in=[one.pk for one in page])
         for contact_id, name in entries.values_list("contact_id", "tag__name"):
@@ -242,11 +249,10 @@ class ContactAdmin(TenantAdmin[Contact]):
             original=contact,
             contact=contact,
             threads=found,
-            reach=person.reach(contact, found),
+            **consents.facts(request, contact, found, now=now),
             recent=list(zip(recent, bubbles.draw(recent), strict=True)),
             tags=Tag.objects.filter(entries__contact=contact).order_by("name"),
             lists=[entry.list for entry in on[:20]],
-            events=_ledger(contact) if asking.allows(request, "consent.view") else (),
             now=now,
         )
 
@@ -280,35 +286,6 @@ class ContactAdmin(TenantAdmin[Contact]):
         """Change the person's own fields."""
         editing.update(call.obj, fields=call.data, by=call.by.user)
         return "Saved."
-
-    @verb("Record consent", permission="consent.manage", icon="how_to_reg", form=OptInForm)
-    def opt_in(self, call: Call) -> str:
-        """Record that the person agreed."""
-        data = call.data
-        _record(
-            [call.obj],
-            ConsentStatus.OPTED_IN,
-            call.request,
-            scope=data["scope"],
-            reason=data["reason"],
-            wording=data["wording"],
-            now=call.now,
-        )
-        return "The consent is recorded."
-
-    @verb("Opt out", permission="consent.manage", icon="block", form=OptOutForm)
-    def opt_out(self, call: Call) -> str:
-        """Record that the person wants no more."""
-        data = call.data
-        _record(
-            [call.obj],
-            ConsentStatus.OPTED_OUT,
-            call.request,
-            scope=data["scope"],
-            reason=data["reason"],
-            now=call.now,
-        )
-        return "The person is opted out: nothing of this kind is sent any more."
 
     def delete_model(self, request: HttpRequest, obj: Contact) -> None:
         """Delete somebody nobody wrote to."""
@@ -438,15 +415,17 @@ def _enlist(chosen: Sequence[Contact], data: dict[str, Any], request: HttpReques
     return f"{_people(new)} added to “{found.name}”, {len(chosen) - new} were on it already."
 
 
+@transaction.atomic
 def _stop(chosen: Sequence[Contact], data: dict[str, Any], request: HttpRequest) -> str:
-    _record(
-        chosen,
-        ConsentStatus.OPTED_OUT,
-        request,
-        scope=data["scope"],
-        reason=data["reason"],
-        now=timezone.now(),
-    )
+    for one in chosen:
+        consents.record(
+            one,
+            ConsentStatus.OPTED_OUT,
+            by=pages.reader(request),
+            scope=data["scope"],
+            reason=data["reason"],
+            now=timezone.now(),
+        )
     return f"{_people(len(chosen))} opted out."
 
 
@@ -455,38 +434,6 @@ _TASKS: Mapping[str, _Task] = {
     "list": _Task("Add to a list", MANAGE, ListForm, _enlist),
     "opt-out": _Task("Opt out", "consent.manage", OptOutForm, _stop),
 }
-
-
-@transaction.atomic
-def _record(
-    chosen: Sequence[Contact],
-    status: ConsentStatus,
-    request: HttpRequest,
-    *,
-    scope: str,
-    reason: str,
-    now: datetime,
-    wording: str = "",
-) -> None:
-    for one in chosen:
-        consent.record(
-            addresses=one.address_keys,
-            scopes=consent.expand(scope),
-            status=status,
-            source=ConsentEvent.Source.ADMIN,
-            occurred_at=now,
-            now=now,
-            reason=reason,
-            wording=wording,
-            actor=pages.reader(request),
-        )
-        audit.record(
-            action=f"consent.{status.value}",
-            resource="contact",
-            resource_id=str(one.pk),
-            details={"scope": scope},
-            actor=pages.reader(request),
-        )
 
 
 def _save(form: ContactForm, contact: Contact | None, request: HttpRequest) -> Contact | None:
@@ -498,11 +445,6 @@ def _save(form: ContactForm, contact: Contact | None, request: HttpRequest) -> C
     except ProjectError as error:
         form.add_error(error.attr if error.attr in form.fields else None, error.detail)
         return None
-
-
-def _ledger(contact: Contact) -> list[ConsentEvent]:
-    rows = ConsentEvent.objects.filter(address__in=contact.address_keys).select_related("actor")
-    return list(rows.order_by("-id")[:30])
 
 
 def _may_read(request: HttpRequest) -> bool:

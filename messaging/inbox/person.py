@@ -23,17 +23,6 @@ RECENT: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
-    """Whether messages of one kind may go to a person, in a sentence."""
-
-    scope: Scope
-    is_open: bool
-    sentence: str
-    changed_at: datetime | None
-    status: str
-
-
-@dataclass(frozen=True, slots=True)
 class OptOut:
     """What a person refused; `since` is when all of it stood."""
 
@@ -62,18 +51,6 @@ def list_threads(contact: Contact, *, now: datetime) -> list[Thread]:
     rows = Conversation.objects.filter(contact=contact).select_related("sender")
     ordered = rows.order_by("-last_message_at", "-id")[:20]
     return [Thread(one, threads.window_of(one, now)) for one in ordered]
-
-
-def reach(contact: Contact, found: Sequence[Thread]) -> list[Reach]:
-    """Say for each kind of message why it may or may not go to this person."""
-    inbound = [one.conversation.last_inbound_at for one in found]
-    last = max((at for at in inbound if at is not None), default=None)
-    states = consent.state(contact.address_keys, last_inbound_at=last)
-    is_window_open = any(one.window.is_open for one in found)
-    return [
-        _reach(state, is_window_open=is_window_open, has_phone=bool(contact.phone))
-        for state in states.values()
-    ]
 
 
 def opt_out(contact: Contact) -> OptOut | None:
@@ -107,28 +84,3 @@ def last_message_times(contacts: Sequence[Contact]) -> Mapping[UUID, datetime]:
     """Return when each person and the business last exchanged a message."""
     rows = Conversation.objects.filter(contact_id__in=[one.pk for one in contacts])
     return dict(rows.values_list("contact_id").annotate(at=Max("last_message_at")))
-
-
-def _reach(state: consent.Standing, *, is_window_open: bool, has_phone: bool) -> Reach:
-    is_open, sentence = _judge(state, is_window_open=is_window_open, has_phone=has_phone)
-    return Reach(
-        scope=state.scope,
-        is_open=is_open,
-        sentence=sentence,
-        changed_at=state.changed_at,
-        status=state.status.label if state.status else "Nothing recorded",
-    )
-
-
-def _judge(state: consent.Standing, *, is_window_open: bool, has_phone: bool) -> tuple[bool, str]:
-    if state.refusal == consent.OPTED_OUT:
-        return False, "The person said no. Nothing of this kind is sent."
-    if state.refusal == consent.CONSENT_MISSING:
-        return False, "No consent is recorded. Record one, with its evidence, to write first."
-    if state.scope == Scope.SERVICE:
-        if is_window_open:
-            return True, "The service window is open: free answers may be sent."
-        return False, "The person has not written in the last 24 hours: send a template."
-    if state.scope == Scope.AUTHENTICATION and not has_phone:
-        return False, "Meta sends codes to phone numbers only; this person has a user id."
-    return True, "Approved templates of this kind may be sent at any time."

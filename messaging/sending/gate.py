@@ -150,7 +150,9 @@ def _restrain(offers: Sequence[Candidate], rules: Policy, *, now: datetime) -> l
 
 
 def _by_night(one: Candidate, rules: Policy, *, now: datetime) -> Candidate:
-    morning = rules.quiet_until(country=one.country, time_zone=one.time_zone, now=now)
+    morning = rules.quiet_until(
+        phone=one.phone, country=one.country, time_zone=one.time_zone, now=now
+    )
     if morning is None:
         return one
     if one.not_after and one.not_after < morning:
@@ -219,7 +221,14 @@ def find_restraint(*, contact: Contact, now: datetime) -> Refusal | None:
 def is_quiet(*, contact: Contact, at: datetime, rules: Policy | None = None) -> bool:
     """Say whether it is night where this person is."""
     rules = rules or policy.current()
-    return bool(rules.quiet_until(country=contact.country, time_zone=contact.time_zone, now=at))
+    return quiet_until(contact=contact, at=at, rules=rules) is not None
+
+
+def quiet_until(*, contact: Contact, at: datetime, rules: Policy) -> datetime | None:
+    """Return when the night of this person ends, None when it is day."""
+    return rules.quiet_until(
+        phone=contact.phone, country=contact.country, time_zone=contact.time_zone, now=at
+    )
 
 
 def _last_inbound_at(sender: Sender, contact: Contact) -> datetime | None:

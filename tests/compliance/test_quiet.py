@@ -107,7 +107,8 @@ def test_what_is_let_through_is_never_inside_the_night_on_the_wall(
 
 def test_a_person_is_in_their_own_zone_else_in_those_of_their_country_else_at_home() -> None:
     def names(**told: str) -> list[str]:
-        return [str(one) for one in zones.of_person(**({"home": "Asia/Tokyo"} | told))]
+        given = {"home": "Asia/Tokyo", "phone": "", "time_zone": ""} | told
+        return [str(one) for one in zones.of_person(**given)]
 
     assert names(time_zone="America/Lima", country="ES") == ["America/Lima"]
     assert names(time_zone="Nowhere/Land", country="PE") == ["America/Lima"]
@@ -115,6 +116,19 @@ def test_a_person_is_in_their_own_zone_else_in_those_of_their_country_else_at_ho
     assert names(time_zone="", country="") == ["Asia/Tokyo"]
     assert names(time_zone="", country="ZZ", home="Not/AZone") == ["UTC"]
     assert names(time_zone="../../etc/passwd", country="PE") == ["America/Lima"]
+
+
+def test_a_number_with_an_area_code_names_the_zone() -> None:
+    def names(phone: str, country: str) -> set[str]:
+        found = zones.of_person(time_zone="", phone=phone, country=country, home="UTC")
+        return {str(one) for one in found}
+
+    assert names("+12125551234", "US") == {"America/New_York"}
+    assert names("+18085551234", "US") == {"Pacific/Honolulu"}
+    assert names("+5511987654321", "BR") == {"America/Sao_Paulo"}
+    assert names("+819012345678", "JP") == {"Asia/Tokyo"}
+    assert names("+34600111222", "ES") >= {"Europe/Madrid", "Atlantic/Canary"}
+    assert len(names("+999", "US")) > 20
 
 
 def test_a_business_without_a_policy_has_no_quiet_hours_and_no_cap(business: Business) -> None:
@@ -126,7 +140,9 @@ def test_a_business_without_a_policy_has_no_quiet_hours_and_no_cap(business: Bus
         30,
         True,
     )
-    assert found.quiet_until(country="ES", time_zone="", now=utc("2026-01-15T03:00")) is None
+    assert (
+        found.quiet_until(phone="", country="ES", time_zone="", now=utc("2026-01-15T03:00")) is None
+    )
 
 
 @pytest.mark.parametrize(

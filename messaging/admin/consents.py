@@ -1,0 +1,132 @@
+"""What a person's page shows and does about consent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db import transaction
+from django.http import HttpRequest
+
+from accounts.models import User
+from compliance import audit, blocks, consent, ledger
+from compliance.models import Consent, ConsentEvent, ConsentStatus
+from config.lib.admin import Call, asking, verb
+from messaging.admin.forms.consents import BlockForm
+from messaging.admin.forms.contacts import OptInForm, OptOutForm
+from messaging.contacts.models import Contact
+from messaging.inbox import reach
+from messaging.inbox.person import Thread
+
+VIEW, MANAGE = "consent.view", "consent.manage"
+_SHOWN: Final = 30
+_SOURCE: Final = ConsentEvent.Source.ADMIN
+
+
+def facts(
+    request: HttpRequest, contact: Contact, threads: Sequence[Thread], *, now: datetime
+) -> dict[str, Any]:
+    """Return what the page shows, nothing to who may not see consent."""
+    if not asking.allows(request, VIEW):
+        return {"reach": (), "events": (), "is_blocked": False}
+    events = ledger.list_events(contact.address_keys).select_related("actor")
+    return {
+        "reach": reach.of(contact, threads, now=now),
+        "events": list(events[:_SHOWN]),
+        "is_blocked": is_blocked(contact, now=now),
+    }
+
+
+def is_blocked(contact: Contact, *, now: datetime) -> bool:
+    """Say whether a block of this person is not over."""
+    rows = Consent.objects.filter(address__in=contact.address_keys, blocked_until__gt=now)
+    return bool(rows.exists())
+
+
+@transaction.atomic
+def record(
+    contact: Contact,
+    status: ConsentStatus,
+    *,
+    by: User | None,
+    scope: str,
+    reason: str,
+    now: datetime,
+    wording: str = "",
+    until: datetime | None = None,
+) -> None:
+    """Record what an operator was told about a person, with who recorded it."""
+    consent.record(
+        addresses=contact.address_keys,
+        scopes=consent.expand(scope),
+        status=status,
+        source=_SOURCE,
+        occurred_at=now,
+        now=now,
+        until=until,
+        reason=reason,
+        wording=wording,
+        evidence={"kind": "operator", "operator": str(by or "")},
+        actor=by,
+    )
+    audit.record(
+        action=f"consent.{status.value}",
+        resource="contact",
+        resource_id=str(contact.pk),
+        details={"scope": scope},
+        actor=by,
+    )
+
+
+class ConsentVerbs:
+    """The buttons about consent on the page of a person."""
+
+    @verb("Record consent", permission=MANAGE, icon="how_to_reg", form=OptInForm)
+    def opt_in(self, call: Call) -> str:
+        """Record that the person agreed."""
+        self._record(call, ConsentStatus.OPTED_IN, wording=call.data["wording"])
+        return "The consent is recorded."
+
+    @verb("Opt out", permission=MANAGE, icon="block", form=OptOutForm)
+    def opt_out(self, call: Call) -> str:
+        """Record that the person wants no more."""
+        self._record(call, ConsentStatus.OPTED_OUT)
+        return "The person is opted out: nothing of this kind is sent any more."
+
+    @verb("Leave alone for a time", permission=MANAGE, icon="snooze", form=BlockForm)
+    def block(self, call: Call) -> str:
+        """Block the person; what they agreed to or refused stays as it is."""
+        days = call.data["days"]
+        self._record(call, ConsentStatus.BLOCKED, until=call.now + timedelta(days=days))
+        return f"The person is left alone for {days} {'day' if days == 1 else 'days'}."
+
+    @verb(
+        "End the block",
+        permission=MANAGE,
+        icon="notifications_active",
+        confirm="What the person agreed to counts again at once. An opt-out stays an opt-out.",
+    )
+    def unblock(self, call: Call) -> str:
+        """Lift the block before its time."""
+        blocks.lift(
+            addresses=call.obj.address_keys,
+            scopes=consent.expand("all"),
+            source=_SOURCE,
+            now=call.now,
+            reason="Ended by hand",
+            evidence={"kind": "operator", "operator": str(call.by.user or "")},
+            actor=call.by.user,
+        )
+        return "The block is over."
+
+    def _record(self, call: Call, status: ConsentStatus, **more: Any) -> None:
+        record(
+            call.obj,
+            status,
+            by=call.by.user,
+            scope=call.data["scope"],
+            reason=call.data["reason"],
+            now=call.now,
+            **more,
+        )
