@@ -23,6 +23,7 @@ urlpatterns = [
         views.Consents.as_view({"get": "list", "post": "create"}),
         name="consents",
     ),
+    path("compliance/consent/import", views.Import.as_view(), name="consent-import"),
     path("compliance/consent/export", views.Export.as_view(), name="consent-export"),
     path(
         "compliance/consent/<str:phone_number>",

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.enums import ActionVariant
 
 from compliance import audit, consent, evidence, ledger, persons
+from compliance.admin import imports
 from compliance.models import Consent, ConsentEvent, ConsentStatus, Scope
 from config.lib.addresses import Address, InvalidAddress, mask
 from config.lib.admin import Call, EmptyState, OperatorForm, ReadOnlyAdmin, Step, verb
@@ -113,7 +116,7 @@ class ConsentAdmin(_OfAddress, ReadOnlyAdmin[Consent]):
     fields = ("person", "scope", "state", "changed_at", "because")
     readonly_fields = fields
     list_select_related = ("event",)
-    actions_list = ("look_up", "opt_out", "opt_in")
+    actions_list = ("look_up", "opt_out", "opt_in", "import_file")
     empty_state = EmptyState(
         "No consent is known yet",
         "Nobody may be written to with a template before they agreed. Import contacts with their "
@@ -157,6 +160,16 @@ class ConsentAdmin(_OfAddress, ReadOnlyAdmin[Consent]):
         """Record that the person agreed."""
         self._record(call, ConsentStatus.OPTED_IN)
         return self._show(call, done="The consent is recorded.")
+
+    @verb("Import a file", permission=_MANAGE, icon="upload_file")
+    def import_file(self, call: Call) -> HttpResponseBase:
+        """Lead to the page that takes a file."""
+        return HttpResponseRedirect(reverse("admin:compliance_consent_import"))
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the page that takes a file."""
+        page = self.admin_site.admin_view(partial(imports.view, self))
+        return [path("import/", page, name="compliance_consent_import"), *super().get_urls()]
 
     @transaction.atomic
     def _record(self, call: Call, status: ConsentStatus) -> None:

@@ -73,6 +73,52 @@ class UnsubscribeInput(serializers.Serializer[Any]):
     channel = serializers.CharField(max_length=60)
 
 
+class ImportInput(serializers.Serializer[Any]):
+    """A file of consents. What is given beside it holds for rows that do not say it themselves."""
+
+    file = serializers.FileField(
+        max_length=200, help_text="CSV or XLSX, up to 9 MB and 20,000 rows; a header row."
+    )
+    commit = serializers.BooleanField(
+        default=False, help_text="Write it. Left out or false: look only, nothing is written."
+    )
+    source = serializers.CharField(  # type: ignore[assignment]  # Field.source
+        max_length=200, help_text="Where these people said so, in your words."
+    )
+    status = serializers.ChoiceField(
+        [ConsentStatus.OPTED_IN.value, ConsentStatus.OPTED_OUT.value], required=False
+    )
+    scope = serializers.ChoiceField(SCOPES, default=Scope.MARKETING.value)
+    wording = serializers.CharField(max_length=4000, default="", allow_blank=True)
+    language = serializers.CharField(max_length=12, default="", allow_blank=True)
+
+
+class LineOutput(serializers.Serializer[Any]):
+    """One row: what it says, or why it is left out."""
+
+    row = serializers.IntegerField(read_only=True)
+    verdict = serializers.CharField(read_only=True)
+    phone_number = serializers.CharField(source="address", read_only=True)
+    scopes = serializers.ListField(child=serializers.CharField(), read_only=True)
+    occurred_at = Instant(read_only=True, allow_null=True)
+    reason = serializers.CharField(read_only=True)
+
+
+class ImportOutput(serializers.Serializer[Any]):
+    """What a file says, and what was written: nothing unless `committed`."""
+
+    filename = serializers.CharField(read_only=True)
+    committed = serializers.BooleanField(source="is_committed", read_only=True)
+    columns = serializers.DictField(child=serializers.CharField(), read_only=True)
+    rows = serializers.IntegerField(read_only=True)
+    accepted = serializers.IntegerField(read_only=True)
+    refused = serializers.IntegerField(read_only=True)
+    events = serializers.IntegerField(read_only=True)
+    verdicts = serializers.DictField(child=serializers.IntegerField(), read_only=True)
+    sample = LineOutput(many=True, read_only=True)
+    row_errors = LineOutput(source="errors", many=True, read_only=True)
+
+
 class EventOutput(serializers.ModelSerializer[ConsentEvent]):
     """One line of the ledger."""
 

@@ -12,12 +12,13 @@ from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.mixins import ListModelMixin
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import access
 from accounts.access import Access
-from compliance import audit, consent, ledger, persons, policy
+from compliance import audit, consent, imports, ledger, persons, policy
 from compliance.api import filters, serializers
 from compliance.models import Consent, ConsentEvent, ConsentStatus
 from config.lib import streams
@@ -120,6 +121,33 @@ class Unsubscribe(ApiView):
             reason=f"Stop by {given['channel']}",
             evidence={"keyword": given["keyword"], "channel": given["channel"]},
         )
+
+
+class Import(ApiView):
+    """Consents from a file."""
+
+    permission = "consent.manage"
+    parser_classes = (MultiPartParser,)
+
+    @extend_schema(
+        request={"multipart/form-data": serializers.ImportInput},
+        responses={200: serializers.ImportOutput, 201: serializers.ImportOutput},
+    )
+    def post(self, request: Request) -> Response:
+        """Say row by row what a file would write; write it when asked to `commit`."""
+        given = _valid(serializers.ImportInput, request)
+        by, file = _caller(request), given["file"]
+        choices = imports.choices_of(given, business=by.business)
+        asked: dict[str, Any] = {
+            "file": file.file,
+            "filename": file.name,
+            "choices": choices,
+            "now": timezone.now(),
+        }
+        if not given["commit"]:
+            return Response(serializers.ImportOutput(imports.preview(**asked)).data)
+        report = imports.commit(**asked, by=by.user)
+        return Response(serializers.ImportOutput(report).data, status=201)
 
 
 class Export(ApiView):

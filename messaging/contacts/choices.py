@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from accounts.models import Business
 from compliance.models import Scope
 from config.lib.errors import InvalidInput
+from config.lib.tables import Dialect
 from messaging.contacts import lists
-from messaging.contacts.readers import Dialect
 from messaging.contacts.rows import LONGEST_WORDING, Rules
 
 DEFAULT_SCOPES: Final = (Scope.MARKETING, Scope.UTILITY)

@@ -11,9 +11,9 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from compliance import vocabulary
 from config.lib import addresses
 from config.lib.errors import InvalidInput
-from messaging.contacts import vocabulary
 
 ATTRIBUTE: Final = "attribute"
 IGNORE: Final = "ignore"

@@ -23,13 +23,13 @@ from django.db.models.functions import Now
 from accounts import tenancy
 from accounts.models import Business
 from compliance import audit
-from config.lib import storage
+from config.lib import storage, tables
+from config.lib.tables import Row, UnreadableFile
 from messaging import jobs
-from messaging.contacts import pages, readers, refused, rows
+from messaging.contacts import pages, refused, rows
 from messaging.contacts.choices import Choices
 from messaging.contacts.models import ContactImport
 from messaging.contacts.pages import Judge, Judged
-from messaging.contacts.readers import Row, UnreadableFile
 
 logger = structlog.get_logger(__name__)
 
@@ -212,7 +212,7 @@ def _judging(held: ContactImport, now: datetime) -> Iterator[tuple[Judge, Iterat
     rules = choices.rules(mapping=held.mapping, columns=held.columns, business=business, now=now)
     with (
         storage.media().open(held.file) as file,
-        readers.rows(file, choices.dialect) as source,
+        tables.rows(file, choices.dialect) as source,
     ):
         yield Judge(rules), islice(source, int(choices.has_header), None)
 

@@ -22,14 +22,14 @@ from django.db import transaction
 from accounts import tenancy
 from accounts.models import Business, User
 from compliance import audit
-from config.lib import storage
+from config.lib import storage, tables
 from config.lib.errors import Conflict
 from config.lib.ids import new_id
-from messaging.contacts import columns, lists, readers
+from config.lib.tables import UnreadableFile
+from messaging.contacts import columns, lists
 from messaging.contacts.choices import Choices
 from messaging.contacts.importing import PREVIEW_ROWS, enqueue, locked, resume_stalled, run
 from messaging.contacts.models import ContactImport
-from messaging.contacts.readers import UnreadableFile
 
 __all__ = [
     "NotReady",
@@ -73,7 +73,7 @@ def create(
         created_by=by,
         progress_at=now,
     )
-    found = Choices(dialect=readers.detect(file))
+    found = Choices(dialect=tables.detect(file))
     first, sample = _look(file, found)
     found = Choices(dialect=found.dialect, has_header=columns.has_header(first))
     _describe(made, found.changed(choices or {}), first, sample)
@@ -175,7 +175,7 @@ def _drop_refused(held: ContactImport) -> None:
 
 def _look(file: IO[bytes], choices: Choices) -> tuple[list[str], list[list[str]]]:
     """Return the first row and the rows a guess is made from."""
-    with readers.rows(file, choices.dialect) as source:
+    with tables.rows(file, choices.dialect) as source:
         taken = [cells for _, cells in islice(source, PREVIEW_ROWS + 1)]
     if not taken:
         raise UnreadableFile("The file has no rows.")
@@ -217,8 +217,8 @@ def _checksum(file: IO[bytes]) -> str:
     file.seek(0)
     while chunk := file.read(1 << 20):
         size += len(chunk)
-        if size > readers.MAX_BYTES:
-            limit = readers.MAX_BYTES // (1 << 20)
+        if size > tables.MAX_BYTES:
+            limit = tables.MAX_BYTES // (1 << 20)
             raise UnreadableFile(f"The file is larger than {limit} MB.")
         digest.update(chunk)
     return digest.hexdigest()

@@ -15,12 +15,12 @@ from django.db.models import Q
 
 from accounts import tenancy
 from compliance import consent
+from compliance.cells import RowRefused
 from compliance.models import Consent, ConsentEvent, ConsentStatus
 from messaging.contacts import lists, people, rows, tags
 from messaging.contacts.models import Contact, ContactImport
 from messaging.contacts.rows import Entry, RowReader, Rules
 from messaging.contacts.seen import SeenRows
-from messaging.contacts.values import RowRefused
 
 SIZE: Final = 2000
 

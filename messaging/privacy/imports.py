@@ -12,12 +12,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from compliance.privacy.registry import File, Later, Person, Rows, Step
-from config.lib import storage
+from config.lib import storage, tables
 from config.lib.addresses import digits_in
-from messaging.contacts import readers
+from config.lib.tables import UnreadableFile
 from messaging.contacts.choices import Choices
 from messaging.contacts.models import ContactImport
-from messaging.contacts.readers import UnreadableFile
 
 Status = ContactImport.Status
 
@@ -86,7 +85,7 @@ def _rows_of(held: ContactImport, person: Person) -> Iterator[dict[str, str]]:
     try:
         with (
             storage.media().open(held.file) as file,
-            readers.rows(file, Choices.of(held.options).dialect) as source,
+            tables.rows(file, Choices.of(held.options).dialect) as source,
         ):
             for _, cells in source:
                 if _is_named(cells, person):

@@ -10,10 +10,12 @@ from zoneinfo import ZoneInfo
 import openpyxl
 import pytest
 
+from compliance import cells
 from compliance.models import ConsentStatus
+from config.lib import tables
 from config.lib.errors import InvalidInput
-from messaging.contacts import columns, readers, values
-from messaging.contacts.readers import Dialect, UnreadableFile
+from config.lib.tables import Dialect, UnreadableFile
+from messaging.contacts import columns
 from messaging.contacts.refused import neutral
 from messaging.contacts.seen import SeenRows
 
@@ -28,8 +30,8 @@ def written(delimiter: str, encoding: str, *, before: str = "") -> bytes:
 
 def read(content: bytes) -> tuple[Dialect, list[list[str]]]:
     file = io.BytesIO(content)
-    dialect = readers.detect(file)
-    with readers.rows(file, dialect) as rows:
+    dialect = tables.detect(file)
+    with tables.rows(file, dialect) as rows:
         return dialect, [cells for _, cells in rows]
 
 
@@ -197,13 +199,13 @@ def test_a_mapping_that_cannot_be_names_the_column(mapping: dict[str, str], attr
     ],
 )
 def test_phone_cells_are_read_as_people_and_programs_write_them(cell: str, number: str) -> None:
-    assert values.read_phone(cell, region="ES") == number
+    assert cells.read_phone(cell, region="ES") == number
 
 
 @pytest.mark.parametrize("cell", ["3.46E+10", "3,46E+10", "34600.5551", "n/a", "12", "+999123456"])
 def test_phone_cells_that_cannot_be_trusted_are_refused_with_a_reason(cell: str) -> None:
-    with pytest.raises(values.RowRefused) as caught:
-        values.read_phone(cell, region="ES")
+    with pytest.raises(cells.RowRefused) as caught:
+        cells.read_phone(cell, region="ES")
 
     assert caught.value.verdict == "invalid_phone"
     assert caught.value.reason.endswith(".")
@@ -213,23 +215,23 @@ def test_phone_cells_that_cannot_be_trusted_are_refused_with_a_reason(cell: str)
     "cell", ["yes", "SÍ", "Ja", "oui", "1", "x", "はい", "✓", "Opt-in", "हाँ", "Opted in"]
 )
 def test_yes_in_many_languages(cell: str) -> None:
-    assert values.read_consent(cell, zone=ZONE) == (ConsentStatus.OPTED_IN, None)
+    assert cells.read_consent(cell, zone=ZONE) == (ConsentStatus.OPTED_IN, None)
 
 
 @pytest.mark.parametrize(
     "cell", ["no", "NEIN", "não", "0", "withdrawn", "opt-out", "нет", "いいえ", "Baja"]
 )
 def test_no_in_many_languages(cell: str) -> None:
-    assert values.read_consent(cell, zone=ZONE) == (ConsentStatus.OPTED_OUT, None)
+    assert cells.read_consent(cell, zone=ZONE) == (ConsentStatus.OPTED_OUT, None)
 
 
 @pytest.mark.parametrize("cell", ["", "maybe", "?", "42"])
 def test_what_is_neither_is_no_consent(cell: str) -> None:
-    assert values.read_consent(cell, zone=ZONE) == (None, None)
+    assert cells.read_consent(cell, zone=ZONE) == (None, None)
 
 
 def test_a_date_in_the_consent_column_is_a_yes_of_that_day() -> None:
-    status, at = values.read_consent("31/01/2024", zone=ZONE)
+    status, at = cells.read_consent("31/01/2024", zone=ZONE)
 
     assert status == ConsentStatus.OPTED_IN
     assert at == datetime(2024, 1, 30, 23, tzinfo=UTC)
@@ -240,12 +242,12 @@ def test_a_date_in_the_consent_column_is_a_yes_of_that_day() -> None:
     [("es", "es"), ("pt-BR", "pt_BR"), ("Español", "es"), ("日本語", "ja"), ("EN_gb", "en_GB")],
 )
 def test_languages_become_metas_codes(cell: str, language: str) -> None:
-    assert values.read_language(cell) == language
+    assert cells.read_language(cell) == language
 
 
 def test_an_unknown_language_is_refused() -> None:
-    with pytest.raises(values.RowRefused, match="Klingon"):
-        values.read_language("Klingon")
+    with pytest.raises(cells.RowRefused, match="Klingon"):
+        cells.read_language("Klingon")
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "@SUM(A1)", "+cmd|' /C calc'!A0", "-2+3+cmd|x", "\t=1"])

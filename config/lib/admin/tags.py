@@ -10,6 +10,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from config.lib import addresses
 from config.lib.admin import rendering
 
 register = template.Library()
@@ -83,3 +84,9 @@ def duration(seconds: int) -> str:
 def tier(value: str) -> str:
     """Show a messaging limit of Meta's without its prefix."""
     return rendering.tier(value)
+
+
+@register.filter
+def masked(address: str) -> str:
+    """Show an address without its middle."""
+    return addresses.mask(address)

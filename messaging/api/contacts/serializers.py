@@ -10,11 +10,12 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.fields import empty
 
+from compliance import cells
 from compliance.models import Scope
 from config.lib import addresses
 from config.lib.api.fields import Instant, PhoneNumber
 from config.lib.errors import InvalidInput
-from messaging.contacts import columns, editing, tags, values
+from messaging.contacts import columns, editing, tags
 from messaging.contacts.models import Contact, ContactImport, ContactList, Tag
 
 MOST_AT_ONCE = 10_000
@@ -87,8 +88,8 @@ class ContactInput(serializers.Serializer[Any]):
     def validate_language(self, value: str) -> str:
         """Return the language as Meta writes it."""
         try:
-            return values.read_language(value)
-        except values.RowRefused as refused:
+            return cells.read_language(value)
+        except cells.RowRefused as refused:
             raise serializers.ValidationError(refused.reason, code=refused.verdict) from refused
 
     def validate_time_zone(self, value: str) -> str:

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 from django.conf.locale import LANG_INFO
 
+from compliance import vocabulary
 from compliance.models import ConsentStatus, Scope
 from config.lib import addresses
-from messaging.contacts import vocabulary
 
 _LANGUAGE_NAMES: Final = {
     name: code for code, names in vocabulary.LANGUAGES.items() for name in names

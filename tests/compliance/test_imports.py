@@ -1,0 +1,277 @@
+"""Consent from a file: every row looked at first, nothing written before it is asked for."""
+
+from __future__ import annotations
+
+import io
+from datetime import datetime, timedelta
+from typing import Any
+
+import openpyxl
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from accounts import tenancy
+from accounts.models import Role
+from compliance import consent, imports
+from compliance.models import AuditEntry, ConsentEvent, Scope
+from messaging.contacts.models import Contact
+from tests.factories.cast import Cast, client_of, make_cast
+from tests.factories.compliance import opt_out
+
+ROUTE = "/api/compliance/consent/import"
+PAGE = "/admin/compliance/consent/import/"
+FILE = """phone_number;status;scope;occurred_at;wording;shop
+600 111 222;opted_in;marketing;2026-01-05;Send me offers;Lima
+0034600111333;yes;all;05/02/2026;;
++34600111444;opted_out;;;;
+;yes;;;;
+12;yes;;;;
+600111555;maybe;;;;
+600111666;yes;everything;;;
+600111777;yes;;tomorrow;;
+600111888;yes;;2999-01-01;;
+600111222;opted_in;marketing;2026-01-05;;
+"""
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    return make_cast()
+
+
+@pytest.fixture
+def client(cast: Cast) -> APIClient:
+    return client_of(cast.bob)
+
+
+def post(
+    client: APIClient, content: str | bytes = FILE, name: str = "list.csv", **more: Any
+) -> Any:
+    raw = content.encode() if isinstance(content, str) else content
+    body = {"file": SimpleUploadedFile(name, raw), "source": "Trade fair"} | more
+    return client.post(ROUTE, body, format="multipart")
+
+
+def events() -> Any:
+    return ConsentEvent.across_businesses.all()
+
+
+def refusal(cast: Cast, *addresses: str, scope: Scope = Scope.MARKETING) -> str | None:
+    with tenancy.scope(cast.business):
+        found = consent.check(addresses=addresses, scope=scope)
+    return found.code if isinstance(found, consent.Refused) else None
+
+
+def test_a_preview_says_what_every_row_would_do_and_writes_nothing(client: APIClient) -> None:
+    answer = post(client)
+
+    body = answer.json()
+    assert answer.status_code == 200
+    assert not events().exists()
+    assert (body["committed"], body["rows"], body["accepted"], body["refused"]) == (False, 10, 3, 7)
+    assert body["columns"] == {
+        "phone_number": "phone",
+        "status": "consent",
+        "scope": "consent_scope",
+        "occurred_at": "consent_at",
+        "wording": "consent_wording",
+        "shop": "evidence",
+    }
+    assert {row["row"]: row["verdict"] for row in body["row_errors"]} == {
+        5: "missing_address",
+        6: "invalid_phone",
+        7: "invalid_status",
+        8: "invalid_consent_scope",
+        9: "invalid_consent_date",
+        10: "invalid_consent_date",
+        11: "duplicate_in_file",
+    }
+    assert all(row["reason"] for row in body["row_errors"])
+
+
+def test_a_commit_writes_the_good_rows_with_their_evidence(cast: Cast, client: APIClient) -> None:
+    answer = post(client, commit="true")
+
+    assert answer.status_code == 201
+    assert answer.json()["events"] == 1 + 4 + 1
+    first = events().get(address="+34600111222")
+    assert (first.source, first.reason, first.wording) == (
+        "import",
+        "Trade fair",
+        "Send me offers",
+    )
+    assert first.evidence["kind"] == "file_row"
+    assert (first.evidence["file"], first.evidence["row"]) == ("list.csv", 2)
+    assert first.evidence["cells"] == {"shop": "Lima"}
+    assert refusal(cast, "+34600111222") is None
+    assert refusal(cast, "+34600111333", scope=Scope.UTILITY) is None
+    assert refusal(cast, "+34600111444") == "opted_out"
+    entry = AuditEntry.objects.get(action="consent.imported")
+    assert entry.details["events"] == 6
+    assert "600111" not in str(entry.details)
+
+
+def test_the_same_dated_file_twice_writes_nothing_new(client: APIClient) -> None:
+    dated = "phone,status,occurred_at\n600111222,yes,2026-01-05\n600111333,no,2026-01-06\n"
+    post(client, dated, commit="true")
+
+    again = post(client, dated, commit="true").json()
+
+    assert again["events"] == 0
+    assert events().count() == 2
+
+
+def test_an_old_list_brings_nobody_back(cast: Cast, client: APIClient) -> None:
+    opt_out(cast.business, "+34600111222")
+
+    answer = post(client, "phone,consent\n600111222,yes\n", commit="true").json()
+
+    assert answer["verdicts"] == {"stays_opted_out": 1}
+    assert refusal(cast, "+34600111222") == "opted_out"
+
+
+def test_a_row_about_a_number_holds_for_the_user_id_of_the_same_person(
+    cast: Cast, client: APIClient
+) -> None:
+    with tenancy.scope(cast.business):
+        Contact.objects.create(
+            business=cast.business,
+            phone="+5511987654321",
+            phone_key="+5511987654321",
+            bsuid="BR.13491208655302741918",
+        )
+    opt_out(cast.business, "BR.13491208655302741918", at=timezone.now() - timedelta(days=2))
+
+    looked = post(client, "phone,status\n+55 11 8765-4321,yes\n").json()
+    post(client, "phone,status\n+55 11 8765-4321,no\n", commit="true")
+
+    assert looked["verdicts"] == {"stays_opted_out": 1}
+    assert refusal(cast, "BR.13491208655302741918") == "opted_out"
+    assert refusal(cast, "+5511987654321") == "opted_out"
+
+
+def test_a_workbook_is_read_too(client: APIClient) -> None:
+    book, file = openpyxl.Workbook(), io.BytesIO()
+    assert book.active
+    book.active.append(["Phone", "Consent", "Date"])
+    book.active.append(["600111222", "yes", datetime(2026, 1, 5)])  # noqa: DTZ001  # Excel has none
+    book.save(file)
+
+    body = post(client, file.getvalue(), "list.xlsx").json()
+
+    assert body["verdicts"] == {"opted_in": 1}
+    assert body["sample"][0]["occurred_at"].startswith("2026-01-0")
+
+
+def test_what_is_said_for_the_whole_file_fills_the_gaps(cast: Cast, client: APIClient) -> None:
+    post(
+        client,
+        "telephone\n600111222\n",
+        commit="true",
+        status="opted_in",
+        scope="utility",
+        wording="Yes please",
+    )
+
+    assert refusal(cast, "+34600111222", scope=Scope.UTILITY) is None
+    assert events().get().wording == "Yes please"
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "more", "code"),
+    [
+        ("", "a.csv", {}, "empty"),
+        ("phone,status\n", "a.csv", {}, "unreadable_file"),
+        ("name,status\nAna,yes\n", "a.csv", {}, "no_address_column"),
+        ("phone\n600111222\n", "a.csv", {}, "no_status_column"),
+        (b"PK\x03\x04garbage", "a.xlsx", {}, "unreadable_file"),
+        (b"\xd0\xcf\x11\xe0old", "a.xls", {}, "unreadable_file"),
+        (bytes(range(256)) * 20, "a.bin", {}, "unreadable_file"),
+        ('phone,status\n"600111222,yes\n' + "x" * 200_000, "a.csv", {}, None),
+        (FILE, "a.csv", {"scope": "everything"}, "invalid_choice"),
+        (FILE, "a.csv", {"source": ""}, "blank"),
+        (FILE, "a.csv", {"source": "x" * 201}, "max_length"),
+        (FILE, "a.csv", {"commit": "perhaps"}, "invalid"),
+        (FILE, "a.csv", {"status": "blocked"}, "invalid_choice"),
+    ],
+)
+def test_a_file_that_cannot_be_is_a_clear_400_and_changes_nothing(
+    client: APIClient, content: Any, name: str, more: dict[str, str], code: str | None
+) -> None:
+    answer = post(client, content, name, **({"commit": "true"} | more))
+
+    if code is not None:
+        assert answer.status_code == 400
+        assert answer.json()["errors"][0]["code"] == code
+    assert answer.status_code < 500
+    assert not events().exists()
+
+
+def test_too_many_rows_are_refused_before_the_first_is_written(
+    client: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "MOST_ROWS", 1000)
+    rows = "".join(f"+346{number:08d},yes\n" for number in range(10_000_000, 10_001_001))
+
+    answer = post(client, f"phone,status\n{rows}", commit="true")
+
+    assert answer.status_code == 400
+    assert not events().exists()
+
+
+def test_json_instead_of_a_file_is_refused(client: APIClient) -> None:
+    assert client.post(ROUTE, {"file": "x", "source": "y"}, format="json").status_code == 415
+
+
+def test_only_who_may_manage_consent_may_import(cast: Cast) -> None:
+    assert post(client_of(cast.add(Role.AUDITOR))).status_code == 403
+
+
+def browser(cast: Cast) -> Client:
+    made = Client()
+    made.force_login(cast.alice, backend="django.contrib.auth.backends.ModelBackend")
+    return made
+
+
+def choose(page: Client, content: str = FILE) -> Any:
+    file = SimpleUploadedFile("list.csv", content.encode())
+    return page.post(PAGE, {"file": file, "source": "Fair", "status": "", "scope": "marketing"})
+
+
+def test_an_operator_looks_first_and_imports_then(cast: Cast) -> None:
+    page = browser(cast)
+
+    looked = choose(page)
+    before = events().count()
+    done = page.post(PAGE, {"token": looked.context["token"]})
+    again = page.post(PAGE, {"token": looked.context["token"]}, follow=True)
+
+    assert before == 0
+    assert "Nothing is written yet. 3 rows can be imported, 7 will be left out." in (
+        looked.content.decode()
+    )
+    assert "Imported: 6 new" in done.content.decode()
+    assert "imported already" in again.content.decode()
+    assert events().count() == 6
+
+
+def test_a_file_waiting_for_its_yes_is_found_by_who_chose_it_alone(cast: Cast) -> None:
+    token = choose(browser(cast)).context["token"]
+    other = Client()
+    other.force_login(
+        cast.add(Role.MANAGER, name="Mia"), backend="django.contrib.auth.backends.ModelBackend"
+    )
+
+    other.post(PAGE, {"token": token})
+
+    assert not events().exists()
+
+
+def test_a_bad_file_is_refused_beside_the_field(cast: Cast) -> None:
+    answer = choose(browser(cast), "name\nAna\n")
+
+    assert answer.status_code == 200
+    assert "has to name the columns" in answer.content.decode()
