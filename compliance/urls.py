@@ -30,6 +30,11 @@ urlpatterns = [
         views.Consents.as_view({"get": "retrieve"}),
         name="consent",
     ),
+    path(
+        "compliance/consent/<str:phone_number>/proof",
+        views.Proof.as_view(),
+        name="consent-proof",
+    ),
     path("compliance/opt-out", views.OptOut.as_view(), name="opt-out"),
     path("compliance/unsubscribe", views.Unsubscribe.as_view(), name="unsubscribe"),
     path(

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.enums import ActionVariant
 
-from compliance import audit, consent, evidence, ledger, persons
+from compliance import audit, consent, evidence, ledger, persons, proof
 from compliance.admin import imports
 from compliance.models import Consent, ConsentEvent, ConsentStatus, Scope
 from config.lib.addresses import Address, InvalidAddress, mask
@@ -116,7 +116,7 @@ class ConsentAdmin(_OfAddress, ReadOnlyAdmin[Consent]):
     fields = ("person", "scope", "state", "changed_at", "because")
     readonly_fields = fields
     list_select_related = ("event",)
-    actions_list = ("look_up", "opt_out", "opt_in", "import_file")
+    actions_list = ("look_up", "opt_out", "opt_in", "import_file", "proof")
     empty_state = EmptyState(
         "No consent is known yet",
         "Nobody may be written to with a template before they agreed. Import contacts with their "
@@ -160,6 +160,11 @@ class ConsentAdmin(_OfAddress, ReadOnlyAdmin[Consent]):
         """Record that the person agreed."""
         self._record(call, ConsentStatus.OPTED_IN)
         return self._show(call, done="The consent is recorded.")
+
+    @verb("Proof of consent (PDF)", permission=_VIEW, icon="verified", form=PersonForm)
+    def proof(self, call: Call) -> HttpResponseBase:
+        """Hand out a signed page of everything one person agreed to and refused."""
+        return proof.answer(proof.make(call.data["address"], by=call.by, now=call.now))
 
     @verb("Import a file", permission=_MANAGE, icon="upload_file")
     def import_file(self, call: Call) -> HttpResponseBase:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
@@ -18,7 +18,7 @@ from rest_framework.response import Response
 
 from accounts import access
 from accounts.access import Access
-from compliance import audit, consent, imports, ledger, persons, policy
+from compliance import audit, consent, imports, ledger, persons, policy, proof
 from compliance.api import filters, serializers
 from compliance.models import Consent, ConsentEvent, ConsentStatus
 from config.lib import streams
@@ -68,13 +68,10 @@ class Consents(ListModelMixin, ApiViewSet):
     @extend_schema(responses=serializers.PersonOutput)
     def retrieve(self, request: Request, phone_number: str) -> Response:
         """Return where a person stands, whether they may be messaged and why not, the ledger."""
-        try:
-            address = Address.parse(phone_number, region=region_of({"request": request}))
-        except InvalidAddress as error:
-            raise NotFound("No such person.") from error
-        keys = persons.keys_of(address.key)
+        key = _key_of(request, phone_number)
+        keys = persons.keys_of(key)
         body = {
-            "phone_number": address.key,
+            "phone_number": key,
             "addresses": keys,
             "state": consent.state(keys, now=timezone.now()).values(),
             "ledger": ledger.list_events(keys),
@@ -121,6 +118,19 @@ class Unsubscribe(ApiView):
             reason=f"Stop by {given['channel']}",
             evidence={"keyword": given["keyword"], "channel": given["channel"]},
         )
+
+
+class Proof(ApiView):
+    """One person's consent, as evidence."""
+
+    permission = "consent.view"
+
+    @extend_schema(responses={(200, "application/pdf"): OpenApiTypes.BINARY})
+    def get(self, request: Request, phone_number: str) -> HttpResponse:
+        """Return a signed page (PDF) of what a person agreed to and refused, when and how."""
+        require_known(request, ())
+        key = _key_of(request, phone_number)
+        return proof.answer(proof.make(key, by=_caller(request), now=timezone.now()))
 
 
 class Import(ApiView):
@@ -207,6 +217,14 @@ def _valid(serializer: type[Any], request: Request) -> dict[str, Any]:
     checked.is_valid(raise_exception=True)
     data: dict[str, Any] = checked.validated_data
     return data
+
+
+def _key_of(request: Request, phone_number: str) -> str:
+    """Return the address key a path names, under any spelling; raise NotFound."""
+    try:
+        return Address.parse(phone_number, region=region_of({"request": request})).key
+    except InvalidAddress as error:
+        raise NotFound("No such person.") from error
 
 
 def _caller(request: Request) -> Access:

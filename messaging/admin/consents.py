@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from django.db import transaction
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 
 from accounts.models import User
-from compliance import audit, blocks, consent, ledger
+from compliance import audit, blocks, consent, ledger, proof
 from compliance.models import Consent, ConsentEvent, ConsentStatus
 from config.lib.admin import Call, asking, verb
 from messaging.admin.forms.consents import BlockForm
@@ -22,6 +23,10 @@ from messaging.inbox.person import Thread
 VIEW, MANAGE = "consent.view", "consent.manage"
 _SHOWN: Final = 30
 _SOURCE: Final = ConsentEvent.Source.ADMIN
+_PROOF: Final = (
+    "You get one signed page with everything this person agreed to and refused. It shows their "
+    "whole number: keep it as you keep the consent itself."
+)
 
 
 def facts(
@@ -119,6 +124,12 @@ class ConsentVerbs:
             actor=call.by.user,
         )
         return "The block is over."
+
+    @verb("Proof of consent (PDF)", permission=VIEW, icon="verified", confirm=_PROOF)
+    def proof(self, call: Call) -> HttpResponseBase:
+        """Hand out a signed page of what the person said."""
+        made = proof.make(call.obj.address_keys[0], by=call.by, now=call.now)
+        return proof.answer(made)
 
     def _record(self, call: Call, status: ConsentStatus, **more: Any) -> None:
         record(

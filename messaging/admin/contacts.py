@@ -87,7 +87,7 @@ class ContactAdmin(ConsentVerbs, TenantAdmin[Contact]):
     search_fields = ("phone_key__exact",)
     search_help_text = "A phone number in any spelling, a Meta user id, or the beginning of a name."
     actions: Any = ("add_tags", "add_to_list", "opt_out_chosen")
-    actions_detail = ("edit", "opt_in", "opt_out", "block", "unblock")
+    actions_detail = ("edit", "opt_in", "opt_out", "block", "unblock", "proof")
     empty_state = EmptyState(
         title="Nobody here yet",
         text="Import the people who agreed to hear from you from a CSV or Excel file, or add one "

@@ -20,7 +20,14 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from compliance.cells import RowRefused
+from compliance.cells import (
+    RowRefused,
+    read_consent,
+    read_instant,
+    read_language,
+    read_phone,
+    read_scopes,
+)
 from compliance.models import ConsentStatus, Scope
 from config.lib import addresses
 from config.lib.errors import InvalidInput
@@ -109,7 +116,7 @@ class RowReader:
             phone_key=addresses.phone_key(phone) if phone else "",
             bsuid=bsuid,
             name=self._name(cells),
-            language=cells.read_language(self._cell(cells, "language")),
+            language=read_language(self._cell(cells, "language")),
             tags=self._read_tags(cells),
             consent=self._consent(cells),
             attributes=self._read_attributes(cells),
@@ -135,7 +142,7 @@ class RowReader:
             raise RowRefused(
                 "missing_address", "The row has neither a phone number nor a Meta user id."
             )
-        return (cells.read_phone(phone, region=self._rules.region) if phone else ""), bsuid
+        return (read_phone(phone, region=self._rules.region) if phone else ""), bsuid
 
     def _name(self, cells: Sequence[str]) -> str:
         full = self._cell(cells, "name")
@@ -170,13 +177,13 @@ class RowReader:
         rules = self._rules
         text = self._cell(cells, "consent")
         at = self._consent_at(cells)
-        status, dated = cells.read_consent(text, zone=rules.zone)
+        status, dated = read_consent(text, zone=rules.zone)
         if status is None and not text and rules.everyone_agreed:
             status = ConsentStatus.OPTED_IN
         if status is None:
             remark = f'"{text[:40]}" says neither yes nor no.' if text else ""
             return Consenting(remark=remark)
-        named = cells.read_scopes(self._cell(cells, "consent_scope"))
+        named = read_scopes(self._cell(cells, "consent_scope"))
         default = rules.consent_scopes if status == ConsentStatus.OPTED_IN else tuple(Scope)
         return Consenting(
             status=status,
@@ -191,7 +198,7 @@ class RowReader:
         text = self._cell(cells, "consent_at")
         if not text:
             return None
-        at = cells.read_instant(text, zone=self._rules.zone)
+        at = read_instant(text, zone=self._rules.zone)
         if at is None:
             raise RowRefused(
                 "invalid_consent_date",
