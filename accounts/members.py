@@ -1,11 +1,9 @@
-"""Members of the business in scope: add, change role, remove. The last owner stays."""
+"""Members of the business in scope: join, change role, remove. The last owner stays."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from django.contrib.auth.password_validation import validate_password
-from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
@@ -14,7 +12,7 @@ from accounts.access import Access
 from accounts.models import Business, Membership, Role, User
 from accounts.signals import MemberRoleChanged, member_role_changed
 from accounts.tenancy import Door, current_id
-from config.lib.errors import Conflict, InvalidInput, NotFound
+from config.lib.errors import Conflict, NotFound
 
 
 class LastOwner(Conflict):
@@ -43,15 +41,11 @@ def get_member(user_id: int) -> Membership:
 
 
 @transaction.atomic
-def add(
-    *, email: str, role: str, by: Access, name: str = "", password: str | None = None
-) -> Membership:
-    """Make this person a member; someone new gets an account, without password unless given.
+def join(*, user: User, role: str, by: Access) -> Membership:
+    """Make this person, who agreed to it, a member of the business in scope.
 
-    Nobody gives a role with rights they do not hold. Announces `MemberRoleChanged`.
+    Announces `MemberRoleChanged`. Raises `AlreadyMember`.
     """
-    _require_rank(role, by)
-    user = _find_or_create(email=email, name=name, password=password)
     try:
         with transaction.atomic():
             membership = Membership.objects.create(business_id=current_id(), user=user, role=role)
@@ -93,30 +87,6 @@ def remove(*, membership: Membership, by: Access, now: datetime) -> None:
     _announce(locked, before=locked.role, after="", by=by)
     locked.delete()
     _sign_out_stranger(locked.user, by=by, now=now)
-
-
-def _find_or_create(*, email: str, name: str, password: str | None) -> User:
-    found = User.objects.filter(email__iexact=email.strip()).first()
-    if found is not None:
-        if password is not None:
-            raise InvalidInput("This person has an account and a password.", attr="password")
-        return found
-    if password is not None:
-        _require_strong(password, User(email=email, name=name))
-    try:
-        with transaction.atomic():
-            return User.objects.create_user(email.strip(), password, name=name)
-    except IntegrityError:
-        return User.objects.get(email__iexact=email.strip())
-
-
-def _require_strong(password: str, user: User) -> None:
-    try:
-        validate_password(password, user)
-    except ValidationError as error:
-        raise InvalidInput(
-            " ".join(error.messages), code="weak_password", attr="password"
-        ) from error
 
 
 def _lock(membership: Membership) -> Membership:

@@ -51,6 +51,20 @@ class PermissionsChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class InvitationChanged:
+    """Somebody was invited, or answered: `change` is invited, resent, revoked, accepted, declined.
+
+    It names nobody: an invitation refused leaves no person behind.
+    """
+
+    business_id: UUID
+    invitation_id: UUID
+    change: str
+    role: str
+    by: Access | None
+
+
+@dataclass(frozen=True, slots=True)
 class ApiKeyIssued:
     """A key was made."""
 
@@ -169,6 +183,7 @@ class SecurityPolicyChanged:
 business_changed = Signal()  # kwargs: fact: BusinessChanged
 member_role_changed = Signal()  # kwargs: fact: MemberRoleChanged
 permissions_changed = Signal()  # kwargs: fact: PermissionsChanged
+invitation_changed = Signal()  # kwargs: fact: InvitationChanged
 api_key_issued = Signal()  # kwargs: fact: ApiKeyIssued
 api_key_revoked = Signal()  # kwargs: fact: ApiKeyRevoked
 user_changed = Signal()  # kwargs: fact: UserChanged

@@ -9,6 +9,7 @@ from accounts import (
     credentials,
     grants,
     idempotency,
+    invitations,
     jobs,
     sign_ins,
     tenancy,
@@ -31,6 +32,12 @@ def forget_tokens(**_: object) -> dict[str, int]:
         "deleted": tokens.forget_expired(now=now),
         "sign_ins": sign_ins.forget_ended(now=now),
     }
+
+
+@task(jobs.MAIL_INVITATIONS)
+def mail_invitations(**_: object) -> dict[str, int]:
+    """Mail the links of invitations that wait for it."""
+    return invitations.mail_due(now=timezone.now())
 
 
 @task(jobs.END_GRANTS)

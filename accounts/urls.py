@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import IntConverter
 
-from accounts.api import approvals, permissions, views
+from accounts.api import approvals, invitations, permissions, sign_ins, views
 
 
 class UserIdConverter(IntConverter):
@@ -18,6 +18,20 @@ urlpatterns = [
     path("auth/token", views.Token.as_view(), name="auth-token"),
     path("auth/token/refresh", views.TokenRefresh.as_view(), name="auth-token-refresh"),
     path("auth/logout", views.Logout.as_view(), name="auth-logout"),
+    path("auth/sign-ins", sign_ins.OwnSignIns.as_view(), name="own-sign-ins"),
+    path("auth/sign-ins/<str:pk>", sign_ins.OwnSignIn.as_view(), name="own-sign-in"),
+    path("auth/invitations", invitations.OwnInvitations.as_view(), name="own-invitations"),
+    path("auth/invitations/join", invitations.Join.as_view(), name="invitation-join"),
+    path(
+        "auth/invitations/<str:pk>/accept",
+        invitations.Accept.as_view(),
+        name="invitation-accept",
+    ),
+    path(
+        "auth/invitations/<str:pk>/decline",
+        invitations.Decline.as_view(),
+        name="invitation-decline",
+    ),
     path("auth/me", views.WhoAmI.as_view(), name="auth-me"),
     path(
         "businesses",
@@ -61,6 +75,27 @@ urlpatterns = [
         "permissions/<user_id:user_id>",
         permissions.MemberPermissions.as_view(),
         name="member-permissions",
+    ),
+    path(
+        "invitations",
+        invitations.Invitations.as_view({"get": "list", "post": "create"}),
+        name="invitations",
+    ),
+    path(
+        "invitations/<str:pk>",
+        invitations.Invitations.as_view({"get": "retrieve", "delete": "destroy"}),
+        name="invitation",
+    ),
+    path(
+        "invitations/<str:pk>/resend",
+        invitations.Invitations.as_view({"post": "resend"}),
+        name="invitation-resend",
+    ),
+    path("sign-ins/<str:pk>", sign_ins.MemberSignIn.as_view(), name="member-sign-in"),
+    path(
+        "users/<user_id:user_id>/sign-ins",
+        sign_ins.MemberSignIns.as_view(),
+        name="member-sign-ins",
     ),
     path("users", views.Members.as_view({"get": "list", "post": "create"}), name="users"),
     path(

@@ -22,6 +22,16 @@ class LastPlatformAdmin(Conflict):
 
 
 @transaction.atomic
+def create(*, email: str, name: str, password: str) -> User:
+    """Open an account for somebody who proved that the address is theirs.
+
+    Raises `InvalidInput` for a weak password.
+    """
+    _require_strong(password, User(email=email, name=name))
+    return User.objects.create_user(email, password, name=name)
+
+
+@transaction.atomic
 def disable(*, user: User, by: Access | None, now: datetime) -> None:
     """Let the user sign in no more; their tokens end at once."""
     standing.change([standing.of_user(user.pk)])
@@ -43,12 +53,7 @@ def enable(*, user: User, by: Access | None) -> None:
 @transaction.atomic
 def set_password(*, user: User, password: str, by: Access | None, now: datetime) -> None:
     """Give the user a password; their tokens end at once. Raises `InvalidInput`."""
-    try:
-        validate_password(password, user)
-    except ValidationError as error:
-        raise InvalidInput(
-            " ".join(error.messages), code="weak_password", attr="password"
-        ) from error
+    _require_strong(password, user)
     user.set_password(password)
     user.save(update_fields=["password"])
     tokens.revoke_all(user, reason="password", now=now, by=by)
@@ -66,6 +71,15 @@ def set_platform_admin(*, user: User, is_admin: bool, by: Access | None, now: da
     if not is_admin:
         tokens.revoke_all(user, reason="demoted", now=now, by=by)
     _announce(user, "promoted" if is_admin else "demoted", by)
+
+
+def _require_strong(password: str, user: User) -> None:
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise InvalidInput(
+            " ".join(error.messages), code="weak_password", attr="password"
+        ) from error
 
 
 def _require_other_admin(user: User) -> None:

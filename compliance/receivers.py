@@ -20,6 +20,7 @@ _ENTRIES: Final[tuple[tuple[Signal, str, str, str], ...]] = (
     (signals.business_changed, "business.changed", "business", "business_id"),
     (signals.member_role_changed, "member.role_changed", "user", "user_id"),
     (signals.permissions_changed, "member.permissions_changed", "user", "user_id"),
+    (signals.invitation_changed, "invitation.changed", "invitation", "invitation_id"),
     (signals.api_key_issued, "api_key.issued", "api_key", "api_key_id"),
     (signals.api_key_revoked, "api_key.revoked", "api_key", "api_key_id"),
     (signals.user_changed, "user.changed", "user", "user_id"),

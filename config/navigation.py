@@ -10,14 +10,18 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 
+from config.lib.admin import asking
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One entry: a model's list, by `app.model`."""
+    """One entry: a model's list, by `app.model`, or another view of its page."""
 
     title: str
     model: str
     icon: str
+    view: str = "changelist"
+    permission: str = ""
 
 
 GROUPS: Final[tuple[tuple[str, tuple[Page, ...]], ...]] = (
@@ -58,6 +62,14 @@ GROUPS: Final[tuple[tuple[str, tuple[Page, ...]], ...]] = (
         "Business",
         (
             Page("Members", "accounts.membership", "badge"),
+            Page(
+                "Roles",
+                "accounts.membership",
+                "table",
+                view="roles",
+                permission="permissions.view",
+            ),
+            Page("Invitations", "accounts.invitation", "outgoing_mail"),
             Page("API keys", "accounts.apikey", "key"),
             Page("Approvals", "accounts.approval", "how_to_reg"),
             Page("Security", "accounts.securitypolicy", "lock_person"),
@@ -82,7 +94,7 @@ def build(request: HttpRequest) -> list[dict[str, Any]]:
     first = {"title": "Dashboard", "icon": "dashboard", "link": reverse("admin:index")}
     groups: list[dict[str, Any]] = [{"items": [first]}]
     for title, pages in GROUPS:
-        items = [_item(page) for page in pages if can_open(request, page.model)]
+        items = [_item(page) for page in pages if _is_open(request, page)]
         if items:
             groups.append({"title": title, "separator": True, "items": items})
     return groups
@@ -94,12 +106,18 @@ def can_open(request: HttpRequest, model: str) -> bool:
     return found is not None and found.has_view_permission(request)
 
 
+def _is_open(request: HttpRequest, page: Page) -> bool:
+    if page.permission and not asking.allows(request, page.permission):
+        return False
+    return can_open(request, page.model)
+
+
 def _item(page: Page) -> dict[str, Any]:
     name = page.model.replace(".", "_", 1)
     return {
         "title": page.title,
         "icon": page.icon,
-        "link": reverse(f"admin:{name}_changelist"),
+        "link": reverse(f"admin:{name}_{page.view}"),
     }
 
 

@@ -23,6 +23,7 @@ from django.views.decorators.http import require_POST
 from accounts import access, business_choice, renewal, sign_ins, tenancy, tokens
 from accounts.models import Business, User
 from accounts.tenancy import Door
+from config import joining
 from config.lib import deadlocks
 from config.lib.admin.asking import is_platform_admin
 from config.lib.api import throttles
@@ -53,6 +54,7 @@ class OperatorsSite(AdminSite):
         """Return the pages of the site itself."""
         return [
             path("business/switch/", self.admin_view(self.switch_business), name="switch_business"),
+            path("me/", self.admin_view(self.own_page), name="own_page"),
             path("dashboard/now/", self.admin_view(self.dashboard_now), name="dashboard_now"),
         ]
 
@@ -128,6 +130,10 @@ class OperatorsSite(AdminSite):
         """Answer the part of the dashboard that changes by the second."""
         context = {"dashboard": dashboard(request)}
         return TemplateResponse(request, "admin/dashboard/now.html", context)
+
+    def own_page(self, request: HttpRequest) -> HttpResponse:
+        """Show where the reader is signed in, and what they are invited to."""
+        return joining.own_page(self, request)
 
     def switch_business(self, request: HttpRequest) -> HttpResponse:
         """Make another business the session's, then show its dashboard."""

@@ -4,6 +4,7 @@ from accounts.admin import (  # noqa: F401  # register their pages
     api_keys,
     approvals,
     businesses,
+    invitations,
     members,
     security,
     users,

@@ -12,7 +12,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.enums import ActionVariant
 
-from accounts import api_keys, roles
+from accounts import api_keys, networks, roles
 from accounts.models import ApiKey
 from config.lib.admin import Call, EmptyState, OperatorForm, Step, TenantAdmin, verb
 from config.lib.admin.rendering import ago, badge
@@ -32,6 +32,17 @@ class NewKeyForm(OperatorForm):
         widget=forms.DateTimeInput,
         help_text="In your business's time zone. Empty: it lives until it is revoked.",
     )
+
+    networks = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Addresses or networks it may be used from, one on each line, such as "
+        "203.0.113.7 or 203.0.113.0/24. Empty: from anywhere.",
+    )
+
+    def clean_networks(self) -> list[str]:
+        """Read a list."""
+        return networks.read(self.cleaned_data["networks"].replace(",", "\n").splitlines())
 
     def prepare(self) -> None:
         """Offer what the reader holds."""
@@ -56,7 +67,17 @@ class ApiKeyAdmin(TenantAdmin[ApiKey]):
     list_display = ("name", "prefix", "state", "used", "created_by", "created_at")
     list_select_related = ("created_by",)
     search_fields = ("name", "prefix")
-    fields = ("name", "prefix", "state", "may", "created_by", "created_at", "expires_at", "used")
+    fields = (
+        "name",
+        "prefix",
+        "state",
+        "may",
+        "bound",
+        "created_by",
+        "created_at",
+        "expires_at",
+        "used",
+    )
     readonly_fields = fields
     actions_list = ("issue",)
     actions_detail = ("rotate", "revoke")
@@ -78,6 +99,11 @@ class ApiKeyAdmin(TenantAdmin[ApiKey]):
     def used(self, row: ApiKey) -> str:
         """Show when it was last used."""
         return ago(row.last_used_at, timezone.now())
+
+    @admin.display(description="only from")
+    def bound(self, row: ApiKey) -> str:
+        """List the networks it is bound to."""
+        return ", ".join(row.networks) or "Anywhere"
 
     @admin.display(description="may")
     def may(self, row: ApiKey) -> SafeString:

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 
-from accounts.models import ApiKey, Business, Membership, Role
+from accounts.models import ApiKey, Business, Invitation, Membership, Role
 from config.lib.api.filters import StrictFilterSet
 
 
@@ -33,6 +33,16 @@ class ApiKeyFilter(StrictFilterSet):
     def by_revoked(self, rows: QuerySet[Any], _: str, revoked: bool) -> QuerySet[Any]:
         """Keep revoked keys, or those that were not."""
         return rows.filter(revoked_at__isnull=not revoked)
+
+
+class InvitationFilter(StrictFilterSet):
+    """Invitations by what became of them."""
+
+    status = filters.ChoiceFilter(choices=Invitation.Status.choices)
+
+    class Meta:
+        model = Invitation
+        fields = ("status",)
 
 
 class MemberFilter(StrictFilterSet):

@@ -197,17 +197,6 @@ class MemberOutput(serializers.ModelSerializer[Membership]):
         read_only_fields = fields
 
 
-class MemberInput(serializers.Serializer[Any]):
-    """A person to add. `password` is for someone who has no account yet."""
-
-    email = serializers.EmailField(max_length=254)
-    role = serializers.ChoiceField(Role.choices)
-    name = serializers.CharField(max_length=120, required=False, default="", allow_blank=True)
-    password = serializers.CharField(
-        max_length=1024, trim_whitespace=False, write_only=True, required=False, default=None
-    )
-
-
 class RoleInput(serializers.Serializer[Any]):
     """The role to give."""
 

@@ -27,6 +27,7 @@ from accounts import (
 from accounts.access import Access
 from accounts.api import filters, serializers
 from accounts.api.asking import caller_of, valid
+from accounts.api.invitations import InvitationInput, InvitationOutput, created
 from accounts.models import ApiKey, Business, Membership, User
 from accounts.tenancy import Door
 from config.lib.api.permissions import PUBLIC, SIGNED_IN
@@ -257,12 +258,13 @@ class Members(ListModelMixin, ApiViewSet):
         """Return the members of the business."""
         return members.list_members()
 
-    @extend_schema(request=serializers.MemberInput, responses={201: serializers.MemberOutput})
+    @extend_schema(request=InvitationInput, responses={201: InvitationOutput})
     def create(self, request: Request) -> Response:
-        """Add a person with a role; someone new gets an account."""
-        given = valid(serializers.MemberInput, request)
-        membership = members.add(by=caller_of(request), **given)
-        return Response(_member(membership), status=status.HTTP_201_CREATED)
+        """Ask a person to join with a role; they are a member once they accept.
+
+        The same as `POST /api/invitations`. 409 `already_member`, `already_invited`.
+        """
+        return created(request)
 
     @extend_schema(responses=serializers.MemberOutput)
     def retrieve(self, request: Request, user_id: int) -> Response:

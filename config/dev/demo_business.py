@@ -84,6 +84,7 @@ def connect(business: Business, *, now: datetime) -> Made:
 def _add(business: Business, email: str, name: str, role: Role, by: Access) -> None:
     if Membership.objects.filter(business=business, user__email=email).exists():
         return
-    is_known = User.objects.filter(email=email).exists()
-    password = None if is_known else PASSWORD
-    members.add(email=email, name=name, role=role, password=password, by=by)
+    user = User.objects.filter(email=email).first()
+    if user is None:
+        user = User.objects.create_user(email, PASSWORD, name=name)
+    members.join(user=user, role=role, by=by)

@@ -47,6 +47,11 @@ CELERY_BEAT_SCHEDULE = {
     "check accounts": {"task": "messaging.check_accounts", "schedule": 3600.0},
     "sync templates": {"task": "templates.sync_all", "schedule": 3600.0},
     "check tokens": {"task": "accounts.check_tokens", "schedule": 3600.0},
+    "mail invitations": {
+        "task": "accounts.mail_invitations",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "end grants": {"task": "accounts.end_grants", "schedule": 300.0},
     "expire approvals": {"task": "accounts.expire_approvals", "schedule": 3600.0},
     "forget answers": {"task": "accounts.forget_answers", "schedule": 3600.0},

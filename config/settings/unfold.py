@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.templatetags.static import static
+from django.urls import reverse_lazy
 
 from config.env import BASE_DIR
 
@@ -46,6 +47,12 @@ UNFOLD: dict[str, Any] = {
             "900": "oklch(26.2% .051 172.552)",
             "950": "oklch(20% .04 172.552)",
         },
+    },
+    "ACCOUNT": {
+        "navigation": [
+            {"title": "Where I am signed in", "link": reverse_lazy("admin:own_page")},
+            {"title": "Change password", "link": reverse_lazy("admin:password_change")},
+        ],
     },
     "SIDEBAR": {
         "show_search": False,

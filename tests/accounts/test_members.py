@@ -1,12 +1,11 @@
-"""Members: add, change role, remove; the last owner stays."""
+"""Members: change role, remove; the last owner stays."""
 
 from typing import Any
 
 import pytest
 
 from accounts.models import Membership, Role, User
-from accounts.signals import MemberRoleChanged, member_role_changed
-from tests.factories.accounts import PASSWORD, UserFactory
+from tests.factories.accounts import UserFactory
 from tests.factories.cast import Cast, client_of
 
 USERS = "/api/users"
@@ -14,63 +13,6 @@ USERS = "/api/users"
 
 def code_of(response: Any) -> str:
     return str(response.json()["errors"][0]["code"])
-
-
-def test_the_owner_adds_someone_new(cast: Cast) -> None:
-    person = {"email": "Dora@example.com", "role": "agent", "name": "Dora", "password": PASSWORD}
-
-    added = client_of(cast.alice).post(USERS, person)
-
-    assert added.status_code == 201
-    assert added.json()["email"] == "dora@example.com"
-    assert "password" not in added.json()
-    assert User.objects.get(email="dora@example.com").check_password(PASSWORD)
-
-
-def test_the_owner_adds_someone_who_has_an_account(cast: Cast) -> None:
-    added = client_of(cast.alice).post(USERS, {"email": "charlie@example.com", "role": "auditor"})
-
-    assert added.json()["id"] == cast.charlie.pk
-    assert set(cast.charlie.memberships.values_list("role", flat=True)) == {"owner", "auditor"}
-
-
-def test_a_password_of_someone_with_an_account_stays(cast: Cast) -> None:
-    person = {"email": "charlie@example.com", "role": "agent", "password": "another good one 77"}
-
-    assert client_of(cast.alice).post(USERS, person).status_code == 400
-    assert User.objects.get(pk=cast.charlie.pk).check_password(PASSWORD)
-
-
-def test_a_weak_password_is_refused(cast: Cast) -> None:
-    person = {"email": "dora@example.com", "role": "agent", "password": "12345678"}
-
-    refused = client_of(cast.alice).post(USERS, person)
-
-    assert refused.status_code == 400
-    assert code_of(refused) == "weak_password"
-    assert not User.objects.filter(email="dora@example.com").exists()
-
-
-def test_nobody_is_added_twice(cast: Cast) -> None:
-    again = client_of(cast.alice).post(USERS, {"email": "bob@example.com", "role": "agent"})
-
-    assert again.status_code == 409
-    assert code_of(again) == "already_member"
-
-
-def test_adding_is_announced(cast: Cast) -> None:
-    heard: list[MemberRoleChanged] = []
-
-    def hear(fact: MemberRoleChanged, **_: object) -> None:
-        heard.append(fact)
-
-    member_role_changed.connect(hear)
-    client_of(cast.alice).post(USERS, {"email": "dora@example.com", "role": "agent"})
-    member_role_changed.disconnect(hear)
-
-    assert [(fact.before, fact.after) for fact in heard] == [("", "agent")]
-    assert heard[0].by is not None
-    assert heard[0].by.user == cast.alice
 
 
 def test_an_agent_manages_nobody(cast: Cast) -> None:

@@ -7,7 +7,7 @@ import pytest
 from accounts import roles
 from accounts.models import Role
 from accounts.signals import PermissionsChanged, permissions_changed
-from tests.factories.accounts import issue_key
+from tests.factories.accounts import MembershipFactory, issue_key
 from tests.factories.cast import Cast, client_of, client_of_key
 
 PERMISSIONS = "/api/permissions"
@@ -32,8 +32,7 @@ def test_a_granted_permission_works_at_once_and_is_explained(cast: Cast) -> None
 
 def test_a_grant_holds_in_one_business_only(cast: Cast) -> None:
     client_of(cast.alice).post(PERMISSIONS, {"user": cast.bob.pk, "permissions": ["api_keys.view"]})
-    person = {"email": "bob@example.com", "role": "agent"}
-    client_of(cast.charlie).post("/api/users", person)
+    MembershipFactory.create(business=cast.other_business, user=cast.bob, role=Role.AGENT)
 
     elsewhere = client_of(cast.bob, cast.other_business).get("/api/api-keys")
 
@@ -87,7 +86,7 @@ def test_revoking_all_ends_the_membership_and_its_grants(cast: Cast) -> None:
     client.put(address, {"permissions": ["audit.view"]})
 
     gone = client.delete(address)
-    client.post("/api/users", {"email": "bob@example.com", "role": "agent"})
+    MembershipFactory.create(business=cast.business, user=cast.bob, role=Role.AGENT)
 
     assert gone.status_code == 204
     assert "audit.view" not in client.get(address).json()["permissions"]

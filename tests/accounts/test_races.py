@@ -58,7 +58,7 @@ def test_a_refresh_token_is_used_once() -> None:
     assert sorted(at_once(refresh, refresh)) == [200, 401]
 
 
-def test_one_person_joins_once() -> None:
+def test_one_person_is_invited_once() -> None:
     cast = make_cast()
     client = client_of(cast.alice)
 

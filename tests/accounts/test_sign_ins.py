@@ -153,3 +153,70 @@ def test_a_platform_admin_acts_in_no_business_until_one_is_chosen(cast: Cast) ->
     after = client.get("/admin/messaging/contact/").status_code
 
     assert (before, after) == (403, 200)
+
+
+def test_my_places_are_listed_and_ended(cast: Cast) -> None:
+    here, _ = signed_in(HTTP_USER_AGENT=FIREFOX, REMOTE_ADDR="203.0.113.7")
+    there, _ = signed_in()
+    page = browser()
+
+    listed = here.get("/api/auth/sign-ins").json()
+    (mine,) = [row for row in listed if row["current"]]
+    (other,) = [row for row in listed if not row["current"] and row["kind"] == "api"]
+    ended = here.delete(f"/api/auth/sign-ins/{other['id']}")
+
+    assert (mine["program"], mine["address"]) == ("Firefox on Linux", "203.0.113.7")
+    assert ended.status_code == 204
+    assert there.get("/api/auth/me").status_code == 401
+    assert here.delete("/api/auth/sign-ins").status_code == 204
+    assert page.get("/admin/").status_code == 302
+    assert here.get("/api/auth/me").status_code == 200
+
+
+def test_my_page_shows_where_i_am_signed_in_and_ends_it(cast: Cast) -> None:
+    here, there = browser(), browser()
+    (row,) = SignIn.objects.exclude(pk=here.session["sign_in"])
+
+    text = here.get("/admin/me/").content.decode()
+    here.post("/admin/me/", {"do": "end", "sign_in": str(row.pk)})
+
+    assert text.count("Firefox on Linux") == 2
+    assert "This one" in text
+    assert there.get("/admin/").status_code == 302
+    assert here.get("/admin/").status_code == 200
+
+
+@pytest.mark.parametrize("given", [{}, {"do": "end"}, {"do": "end", "sign_in": "x"}, {"do": "é"}])
+def test_my_page_takes_no_nonsense(cast: Cast, given: dict[str, str]) -> None:
+    here = browser()
+
+    answer = here.post("/admin/me/", given)
+
+    assert answer.status_code in {302, 404}
+    assert here.get("/admin/").status_code == 200
+
+
+def test_who_manages_members_sees_and_ends_their_places(cast: Cast) -> None:
+    bob, _ = signed_in("bob@example.com", REMOTE_ADDR="203.0.113.9")
+    alice = client_of(cast.alice)
+
+    (row,) = alice.get(f"/api/users/{cast.bob.pk}/sign-ins").json()
+    ended = alice.delete(f"/api/sign-ins/{row['id']}")
+
+    assert (row["address"], ended.status_code) == ("203.0.113.9", 204)
+    assert bob.get("/api/auth/me").status_code == 401
+
+
+def test_nobody_else_sees_or_ends_them(cast: Cast) -> None:
+    signed_in("alice@example.com")
+    row = SignIn.objects.filter(user=cast.alice).latest("id")
+    manager = client_of(cast.add(Role.MANAGER))
+
+    assert client_of(cast.bob).get(f"/api/users/{cast.alice.pk}/sign-ins").status_code == 403
+    assert client_of(cast.charlie).get(f"/api/users/{cast.alice.pk}/sign-ins").status_code == 404
+    assert client_of(cast.charlie).delete(f"/api/sign-ins/{row.pk}").status_code == 404
+    assert client_of(cast.bob).delete(f"/api/auth/sign-ins/{row.pk}").status_code == 404
+    for path in (f"/api/sign-ins/{row.pk}", f"/api/users/{cast.alice.pk}/sign-ins"):
+        assert code_of(manager.delete(path)) == "beyond_own_permissions"
+    row.refresh_from_db()
+    assert row.ended_at is None

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client
+from django.utils import timezone
 
-from accounts import tenancy
-from accounts.models import ApiKey, Business, Membership, Role, User
+from accounts import invitations, tenancy
+from accounts.models import ApiKey, Business, Invitation, Membership, Role, User
 from compliance import consent
 from compliance.models import AuditEntry, OptOutWord, Scope
 from config.lib.ids import new_id
@@ -78,20 +81,51 @@ def test_a_button_needs_the_token_of_the_form(cast: Cast) -> None:
     assert answer.status_code == 403
 
 
-def test_a_new_member_signs_in_with_the_password_given(cast: Cast, sign_in: SignIn) -> None:
-    given = {"email": "new@example.com", "name": "New", "role": "agent", "password": PASSWORD}
+def test_a_person_invited_chooses_a_password_and_is_in(
+    cast: Cast, sign_in: SignIn, mailoutbox: list[Any]
+) -> None:
+    given = {"email": "new@example.com", "name": "New", "role": "agent"}
+    sign_in(cast.alice).post("/admin/accounts/membership/invite/", given)
+    invitations.mail_due(now=timezone.now())
+    (mail,) = mailoutbox
+    path = mail.body.split(settings.PUBLIC_URL)[1].split()[0]
+    browser = Client()
 
-    sign_in(cast.alice).post("/admin/accounts/membership/add_member/", given)
+    page = browser.get(path)
+    weak = browser.post(path, {"name": "New", "password": "12345678"})
+    joined = browser.post(path, {"name": "Nora", "password": PASSWORD})
 
-    login = {"username": "new@example.com", "password": PASSWORD}
-    assert Client().post("/admin/login/", login).status_code == 302
+    assert "Alice&#x27;s Flowers" in page.content.decode()
+    assert weak.status_code == 400
+    assert joined.status_code == 302
+    assert str(browser.get("/admin/").wsgi_request.user) == "Nora"
     assert Membership.objects.get(user__email="new@example.com").business == cast.business
+    assert browser.get(path).status_code == 410
+
+
+def test_somebody_with_an_account_accepts_signed_in(cast: Cast, sign_in: SignIn) -> None:
+    given = {"email": "charlie@example.com", "role": "agent"}
+    sign_in(cast.alice).post("/admin/accounts/membership/invite/", given)
+    invitation = Invitation.across_businesses.get()
+    path = invitations.link_of(invitation).removeprefix(settings.PUBLIC_URL)
+    charlie = sign_in(cast.charlie)
+
+    asked = Client().get(path).content.decode()
+    foreign = sign_in(cast.bob).get(path).content.decode()
+    own = charlie.get("/admin/me/").content.decode()
+    charlie.post("/admin/me/", {"do": "accept", "invitation": str(invitation.pk)})
+
+    assert "/admin/login/?next=" in asked
+    assert "Choose a password" not in asked
+    assert "signed in as bob@example.com" in foreign
+    assert "Join Alice&#x27;s Flowers?" in own
+    assert cast.charlie.memberships.filter(business=cast.business, role="agent").exists()
 
 
 def test_a_refusal_of_the_domain_stands_on_the_form(cast: Cast, sign_in: SignIn) -> None:
     given = {"email": "bob@example.com", "role": "agent"}
 
-    answer = sign_in(cast.alice).post("/admin/accounts/membership/add_member/", given)
+    answer = sign_in(cast.alice).post("/admin/accounts/membership/invite/", given)
 
     assert answer.status_code == 200
     assert "already a member" in answer.content.decode()

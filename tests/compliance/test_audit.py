@@ -65,7 +65,7 @@ def test_what_accounts_announces_is_written(business: Business) -> None:
     by = full_access(business, owner)
 
     issued = api_keys.issue(name="Shop", permissions=["messages.send"], by=by, now=timezone.now())
-    members.add(email="mara@example.com", name="Mara", role=Role.AGENT, by=by)
+    members.join(user=UserFactory.create(), role=Role.AGENT, by=by)
 
     entries = {entry.action: entry for entry in AuditEntry.objects.filter(origin="internal")}
     assert set(entries) == {"api_key.issued", "member.role_changed"}

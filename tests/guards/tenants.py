@@ -11,7 +11,7 @@ from django.core.files.base import ContentFile
 from django.db.models import Model
 from django.utils import timezone
 
-from accounts import grants, objects, tenancy
+from accounts import grants, objects, tenancy, tokens
 from accounts.models import (
     ApiKey,
     Approval,
@@ -76,6 +76,7 @@ class Tenant:
     users: dict[Role, User]
     account: WhatsAppAccount
     api_key: ApiKey
+    invitation: Invitation
     sender: Sender
     template: Template
     contact: Contact
@@ -127,6 +128,7 @@ def make_tenant(word: str, number: int, phone: str) -> Tenant:
             email=f"{role}@{word.lower()}.example", name=f"{word} {role}"
         )
         MembershipFactory.create(business=business, user=users[role], role=role)
+        tokens.start_family(users[role], now=timezone.now())
     account = WhatsAppAccountFactory.create(business=business, name=f"{word} account")
     sender = SenderFactory.create(
         business=business, account=account, verified_name=word, is_default=True
@@ -144,6 +146,7 @@ def make_tenant(word: str, number: int, phone: str) -> Tenant:
         users=users,
         account=account,
         api_key=ApiKeyFactory.create(business=business, name=f"{word} key"),
+        invitation=_invitation(business, word),
         sender=sender,
         template=template,
         contact=contact,
@@ -176,6 +179,20 @@ def give(
 
 def _of(business: Business, model: Any, **values: Any) -> Any:
     return model.across_businesses.create(business=business, **values)
+
+
+def _invitation(business: Business, word: str) -> Invitation:
+    now = timezone.now()
+    made: Invitation = _of(
+        business,
+        Invitation,
+        email=f"guest@{word.lower()}.example",
+        role=Role.AGENT,
+        nonce=word,
+        created_at=now,
+        expires_at=now + timedelta(days=7),
+    )
+    return made
 
 
 def _message(
@@ -229,8 +246,6 @@ def _more(tenant: Tenant) -> None:
         subject_id=str(tenant.campaign.pk), requested_by=tenant.users[Role.MANAGER],
         requested_at=now, expires_at=now + timedelta(days=7))  # fmt: skip
     ConversationFactory.create(business=business, sender=sender, contact=tenant.contact)
-    _of(business, Invitation, email=f"guest@{word.lower()}.example", role=Role.AGENT, nonce=word,
-        created_at=now, expires_at=now)  # fmt: skip
     with tenancy.scope(business):
         give(tenant, Role.OWNER, "senders.view", object_=("sender", sender.pk))
     DeadLetter.objects.create(

@@ -27,6 +27,13 @@ UNKNOWN_NUMBER = "987654321987"
 # The row of a business that a route's path names, and how an id that does not exist looks.
 Reference = tuple[Callable[[Tenant], Any], str]
 FOREIGN: dict[str, Reference] = {
+    "invitation": (lambda one: one.invitation.pk, "uuid"),
+    "invitation-accept": (lambda one: one.invitation.pk, "uuid"),
+    "invitation-decline": (lambda one: one.invitation.pk, "uuid"),
+    "invitation-resend": (lambda one: one.invitation.pk, "uuid"),
+    "member-sign-in": (lambda one: one.users[Role.AGENT].sign_ins.latest("id").pk, "uuid"),
+    "member-sign-ins": (lambda one: one.users[Role.AGENT].pk, "number"),
+    "own-sign-in": (lambda one: one.users[Role.AGENT].sign_ins.latest("id").pk, "uuid"),
     **{
         name: (lambda one: Approval.across_businesses.get(business=one.business).pk, "uuid")
         for name in ("approval", "approval-approve", "approval-reject", "approval-withdraw")
@@ -70,7 +77,7 @@ GIVEN = {("put", "member-permissions"): {"role": "agent"}}
 OF_NO_BUSINESS = frozenset({"backups", "backup"})
 
 # Collections that hold nothing of any business.
-WITHOUT_ROWS = OF_NO_BUSINESS | {"permission-roles"}
+WITHOUT_ROWS = OF_NO_BUSINESS | {"own-invitations", "own-sign-ins", "permission-roles"}
 
 # Anyone may be asked for by number: of somebody unknown nothing is known.
 PEOPLE_BY_NUMBER = frozenset({"consent"})

@@ -1,0 +1,306 @@
+"""Nobody is taken into a business without saying yes: invitations, answered by whom they name.
+
+An invitation goes by mail, with a link that works for seven days and once. Who has an account
+accepts it signed in; who has none chooses a password through it. Until it is accepted the inviter
+learns nothing about an account of the person.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.core import signing
+from django.core.mail import send_mail
+from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
+from django.template.loader import render_to_string
+
+from accounts import grants, holdings, jobs, members, roles, standing, tenancy, users
+from accounts.access import Access
+from accounts.models import Invitation, Membership, User
+from accounts.signals import InvitationChanged, invitation_changed
+from accounts.tenancy import Door, current_id
+from config.lib.errors import Conflict, NotAllowed, NotFound
+
+logger = structlog.get_logger(__name__)
+
+LIFETIME: Final = timedelta(days=7)
+BATCH: Final = 100
+MOST_FAILURES: Final = 20
+_signer: Final = signing.Signer(salt="accounts.invitation")
+Status = Invitation.Status
+
+
+class AlreadyInvited(Conflict):
+    """The person was invited and has not answered."""
+
+    code = "already_invited"
+
+
+class InvitationOver(Conflict):
+    """It was answered, taken back, or its time is over."""
+
+    code = "invitation_over"
+
+
+class SignInFirst(Conflict):
+    """The person has an account: they accept signed in."""
+
+    code = "sign_in_first"
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Who joined, as what."""
+
+    user: User
+    membership: Membership
+
+
+@transaction.atomic
+def invite(*, email: str, role: str, by: Access, now: datetime, name: str = "") -> Invitation:
+    """Ask somebody to join the business in scope. Announces `InvitationChanged`.
+
+    Nobody offers a role with rights they do not hold. Raises `AlreadyMember`, `AlreadyInvited`.
+    """
+    grants.require_within(roles.of_role(role), held=by.permissions)
+    email = email.strip().lower()
+    if members.list_members().filter(user__email__iexact=email).exists():
+        raise members.AlreadyMember("This person is already a member.", attr="email")
+    pending = Invitation.objects.filter(email__iexact=email, status=Status.PENDING)
+    pending.filter(expires_at__lte=now).update(status=Status.REVOKED, answered_at=now)
+    try:
+        with transaction.atomic():
+            made: Invitation = Invitation.objects.create(
+                business_id=current_id(),
+                email=email,
+                name=name,
+                role=role,
+                nonce=_nonce(),
+                invited_by=_inviter(by),
+                created_at=now,
+                expires_at=now + LIFETIME,
+            )
+    except IntegrityError as error:
+        raise AlreadyInvited(
+            "This person was invited and has not answered: send it again instead.", attr="email"
+        ) from error
+    _send(made, "invited", by)
+    return made
+
+
+@transaction.atomic
+def resend(*, invitation: Invitation, by: Access, now: datetime) -> Invitation:
+    """Send it again with a new link and another seven days; the old link ends."""
+    locked = _lock(invitation.pk)
+    grants.require_within(roles.of_role(locked.role), held=by.permissions)
+    locked.nonce, locked.expires_at = _nonce(), now + LIFETIME
+    locked.invited_by, locked.mailed_at, locked.mail_failures = _inviter(by), None, 0
+    fields = ["nonce", "expires_at", "invited_by", "mailed_at", "mail_failures"]
+    locked.save(update_fields=fields)
+    _send(locked, "resent", by)
+    return locked
+
+
+@transaction.atomic
+def revoke(*, invitation: Invitation, by: Access, now: datetime) -> None:
+    """Take it back; its link ends."""
+    locked = _lock(invitation.pk)
+    grants.require_within(roles.of_role(locked.role), held=by.permissions)
+    _close(locked, Status.REVOKED, now)
+    _announce(locked, "revoked", by)
+
+
+def list_all() -> QuerySet[Invitation]:
+    """List the invitations of the business in scope."""
+    rows: QuerySet[Invitation] = Invitation.objects.select_related("invited_by")
+    return rows
+
+
+def list_mine(user: User, *, now: datetime) -> list[Invitation]:
+    """List what this person is invited to, in any business."""
+    with tenancy.across(Door.SIGN_IN):
+        rows = Invitation.across_businesses.select_related("business", "invited_by")
+        return list(rows.filter(_is_open(now), email__iexact=user.email).order_by("-id")[:50])
+
+
+def find_by_link(token: str, *, now: datetime) -> Invitation | None:
+    """Return the open invitation a link leads to."""
+    try:
+        id_, nonce = _signer.unsign_object(token)
+    except (signing.BadSignature, ValueError, TypeError):
+        return None
+    with tenancy.across(Door.SIGN_IN):
+        rows = Invitation.across_businesses.select_related("business", "invited_by")
+        found: Invitation | None = rows.filter(_is_open(now), pk=id_, nonce=nonce).first()
+    return found
+
+
+def has_account(invitation: Invitation) -> bool:
+    """Tell whether the person invited can sign in: for whoever came by the link only."""
+    return User.objects.filter(email__iexact=invitation.email).exists()
+
+
+def get_mine(user: User, invitation_id: UUID | None, *, now: datetime) -> Invitation:
+    """Return an open invitation to this person; raise `NotFound` for any other."""
+    with tenancy.across(Door.SIGN_IN):
+        rows = Invitation.across_businesses.filter(_is_open(now), email__iexact=user.email)
+        found: Invitation | None = rows.filter(pk=invitation_id).first() if invitation_id else None
+    if found is None:
+        raise NotFound("No such invitation.")
+    return found
+
+
+@transaction.atomic
+def accept(*, invitation: Invitation, user: User, now: datetime) -> Membership:
+    """Join as the person invited, who is signed in. Announces `MemberRoleChanged`."""
+    if user.email.lower() != invitation.email.lower():
+        raise NotFound("No such invitation.")
+    with tenancy.scope(invitation.business_id):
+        locked = _lock(invitation.pk)
+        if locked.expires_at <= now or locked.nonce != invitation.nonce:
+            raise InvitationOver("This invitation is over. Ask for a new one.")
+        _require_standing(locked)
+        by = Access(user, None, locked.business, frozenset())
+        joined = members.join(user=user, role=locked.role, by=by)
+        _close(locked, Status.ACCEPTED, now)
+        _announce(locked, "accepted", by)
+        return joined
+
+
+@transaction.atomic
+def accept_new(*, token: str, name: str, password: str, now: datetime) -> Joined:
+    """Make the account of somebody who has none, with the password they chose, and join."""
+    found = find_by_link(token, now=now)
+    if found is None:
+        raise InvitationOver("This invitation is over. Ask for a new one.")
+    if has_account(found):
+        raise SignInFirst("You have an account already: sign in, then accept.")
+    user = users.create(email=found.email, name=name or found.name, password=password)
+    return Joined(user, accept(invitation=found, user=user, now=now))
+
+
+@transaction.atomic
+def decline(*, invitation: Invitation, user: User, now: datetime) -> None:
+    """Say no."""
+    if user.email.lower() != invitation.email.lower():
+        raise NotFound("No such invitation.")
+    with tenancy.scope(invitation.business_id):
+        locked = _lock(invitation.pk)
+        _close(locked, Status.DECLINED, now)
+        _announce(locked, "declined", Access(user, None, locked.business, frozenset()))
+
+
+def mail_due(*, now: datetime) -> dict[str, int]:
+    """Send the mails that wait: of what was invited or sent again, and what failed before."""
+    with tenancy.across(Door.SWEEP):
+        rows = Invitation.across_businesses.filter(_is_open(now), _is_unsent())
+        due = list(rows.order_by("id").values_list("pk", "business_id")[:BATCH])
+    done = {"sent": 0, "failed": 0}
+    for id_, business_id in due:
+        with tenancy.scope(business_id):
+            outcome = _mail(id_, now)
+        if outcome is not None:
+            done["sent" if outcome else "failed"] += 1
+    return done
+
+
+@transaction.atomic
+def _mail(id_: UUID, now: datetime) -> bool | None:
+    """Send one mail; None when another worker does, or nothing is due any more."""
+    rows = Invitation.objects.select_for_update(skip_locked=True, of=["self"])
+    rows = rows.filter(_is_open(now), _is_unsent(), pk=id_)
+    found: Invitation | None = rows.select_related("business", "invited_by").first()
+    if found is None:
+        return None
+    context = {"invitation": found, "link": link_of(found), "days": LIFETIME.days}
+    text = render_to_string("mail/invitation.txt", context)
+    try:
+        send_mail(f"Join {found.business.name} on Switchboard", text, None, [found.email])
+    except OSError as error:
+        logger.warning("invitation_not_mailed", invitation=str(id_), error=type(error).__name__)
+        found.mail_failures += 1
+    else:
+        found.mailed_at = now
+    found.save(update_fields=["mail_failures", "mailed_at"])
+    return found.mailed_at is not None
+
+
+def link_of(invitation: Invitation) -> str:
+    """Return the address the mail leads to."""
+    token = _signer.sign_object([str(invitation.pk), invitation.nonce])
+    return f"{settings.PUBLIC_URL.rstrip('/')}/invitation/{token}/"
+
+
+def state_of(invitation: Invitation, now: datetime) -> str:
+    """Return the status, with one whose time is over called so."""
+    if invitation.status == Status.PENDING and invitation.expires_at <= now:
+        return "expired"
+    return invitation.status
+
+
+def _is_open(now: datetime) -> Q:
+    return Q(status=Status.PENDING, expires_at__gt=now)
+
+
+def _is_unsent() -> Q:
+    return Q(mailed_at=None, mail_failures__lt=MOST_FAILURES)
+
+
+def _lock(id_: UUID) -> Invitation:
+    rows = Invitation.objects.select_for_update(of=["self"]).select_related("business")
+    found: Invitation | None = rows.filter(pk=id_).first()
+    if found is None:
+        raise NotFound("No such invitation.")
+    if found.status != Status.PENDING:
+        raise InvitationOver("This invitation was answered or taken back.")
+    return found
+
+
+def _close(invitation: Invitation, status: str, now: datetime) -> None:
+    invitation.status, invitation.answered_at = status, now
+    invitation.save(update_fields=["status", "answered_at"])
+
+
+def _require_standing(invitation: Invitation) -> None:
+    """Refuse when whoever invited could not do so today: nobody gives what they do not hold."""
+    inviter = invitation.invited_by
+    if inviter is None:
+        return
+    standing.keep([standing.of_user(inviter.pk)])
+    held = holdings.holding(inviter, invitation.business).permissions
+    if not roles.of_role(invitation.role) <= held:
+        raise NotAllowed(
+            "Whoever invited you may not give this role any more. Ask for a new invitation.",
+            code="invitation_void",
+        )
+
+
+def _inviter(by: Access) -> User | None:
+    return by.api_key.created_by if by.api_key else by.user
+
+
+def _send(invitation: Invitation, change: str, by: Access) -> None:
+    _announce(invitation, change, by)
+    jobs.MAIL_INVITATIONS.enqueue()
+
+
+def _announce(invitation: Invitation, change: str, by: Access) -> None:
+    fact = InvitationChanged(
+        business_id=invitation.business_id,
+        invitation_id=invitation.pk,
+        change=change,
+        role=invitation.role,
+        by=by,
+    )
+    invitation_changed.send(sender=Invitation, fact=fact)
+
+
+def _nonce() -> str:
+    return secrets.token_urlsafe(16)
