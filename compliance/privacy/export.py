@@ -34,6 +34,8 @@ from config.lib import moments, storage
 from config.lib.errors import Conflict
 
 KEPT: Final = timedelta(days=7)
+# After so long without a sign of life another worker begins anew.
+_SILENCE: Final = timedelta(minutes=15)
 _CHUNK: Final = 1024 * 1024
 _PAGE: Final = "privacy/copy_{part}.html"
 
@@ -49,9 +51,8 @@ class NotReady(Conflict):
 def make(request: PrivacyRequest, *, clock: Clock) -> None:
     """Write the copy to the storage and note that it may be downloaded."""
     person = registry.identify(Person.from_json(request.person))
-    now = clock()
     with TemporaryFile() as file:
-        _write(file, request, person, now)
+        _write(file, request, person, clock)
         size, sha256 = _measure(file)
         file.seek(0)
         path = storage.media().save(
@@ -116,13 +117,19 @@ def discard(request: PrivacyRequest) -> int:
     return 1
 
 
-def _write(file: IO[bytes], request: PrivacyRequest, person: Person, now: datetime) -> None:
-    business = Business.objects.get(pk=request.business_id)
+def _stay_alive(request: PrivacyRequest, now: datetime) -> None:
+    PrivacyRequest.objects.filter(pk=request.pk).update(next_at=now + _SILENCE)
+
+
+def _write(file: IO[bytes], request: PrivacyRequest, person: Person, clock: Clock) -> None:
+    business, now = Business.objects.get(pk=request.business_id), clock()
+    _stay_alive(request, now)
     with ZipFile(file, "w", ZIP_DEFLATED) as archive, TemporaryFile() as page:
         writer = _Writer(archive, page)
         writer.part("top", {"business": business, "request": request, "person": person, "now": now})
         for holder in registry.holders():
             writer.add(holder, person)
+            _stay_alive(request, clock())
         writer.part("end", {"now": now})
         page.seek(0)
         with archive.open("index.html", "w") as entry:

@@ -13,6 +13,7 @@ import hmac
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -54,8 +55,13 @@ class Key:
         return Ed25519PrivateKey.from_private_bytes(self._derived("signature"))
 
     def _derived(self, purpose: str) -> bytes:
-        info = f"switchboard privacy {purpose}".encode()
-        return HKDF(SHA256(), _BYTES, salt=None, info=info).derive(bytes.fromhex(self.secret))
+        return _derive(self.secret, purpose)
+
+
+@lru_cache(maxsize=8)
+def _derive(secret: str, purpose: str) -> bytes:
+    info = f"switchboard privacy {purpose}".encode()
+    return HKDF(SHA256(), _BYTES, salt=None, info=info).derive(bytes.fromhex(secret))
 
 
 def current() -> Key:

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
-from uuid import UUID
 
 from accounts import tenancy
 from compliance import ledger
@@ -20,7 +19,6 @@ from compliance.privacy import keys
 from compliance.privacy.models import SuppressedPerson
 
 REASON: Final = "erased at the person's request"
-_PAGE: Final = 2000
 
 
 def add(addresses: Sequence[str], *, at: datetime) -> list[str]:
@@ -78,11 +76,6 @@ def bring_back(addresses: Sequence[str]) -> int:
     ]
     ledger.write(events)
     return len(found)
-
-
-def list_all(business_id: UUID) -> int:
-    """Return how many addresses a business suppresses."""
-    return SuppressedPerson.across_businesses.filter(business_id=business_id).count()
 
 
 def _opted_out(addresses: Sequence[str]) -> dict[str, dict[str, str]]:

@@ -17,13 +17,20 @@ from django.utils import timezone
 from django.utils.html import format_html_join
 
 from compliance.models import ConsentStatus, Scope
+from compliance.privacy import mass, requests
 from config.lib import addresses
 from config.lib.admin import Call, EmptyState, Step, TenantAdmin, asking, verb
 from config.lib.admin.rendering import ago, badge, link
 from config.lib.errors import ProjectError
 from messaging.admin import consents, pages
 from messaging.admin.consents import ConsentVerbs
-from messaging.admin.forms.contacts import ContactForm, ListForm, OptOutForm, TagForm
+from messaging.admin.forms.contacts import (
+    ContactForm,
+    EraseForm,
+    ListForm,
+    OptOutForm,
+    TagForm,
+)
 from messaging.campaigns import audience
 from messaging.contacts import editing, lists, tags
 from messaging.contacts.models import Contact, ContactList, ContactTag, ListEntry, Tag
@@ -86,7 +93,7 @@ class ContactAdmin(ConsentVerbs, TenantAdmin[Contact]):
     list_filter = (TagFilter, ListFilter)
     search_fields = ("phone_key__exact",)
     search_help_text = "A phone number in any spelling, a Meta user id, or the beginning of a name."
-    actions: Any = ("add_tags", "add_to_list", "opt_out_chosen")
+    actions: Any = ("add_tags", "add_to_list", "opt_out_chosen", "erase_chosen")
     actions_detail = ("edit", "opt_in", "opt_out", "block", "unblock", "proof")
     empty_state = EmptyState(
         title="Nobody here yet",
@@ -184,6 +191,12 @@ class ContactAdmin(ConsentVerbs, TenantAdmin[Contact]):
         """Ask for the reason."""
         return self._ask(request, "opt-out", rows)
 
+    @admin.action(description="Erase…")
+    def erase_chosen(self, request: HttpRequest, rows: QuerySet[Contact]) -> HttpResponseBase:
+        """Ask why."""
+        return self._ask(request, "erase", rows)
+
+    erase_chosen.permission = "privacy.manage"  # type: ignore[attr-defined]  # read by the bases
     add_tags.permission = MANAGE  # type: ignore[attr-defined]  # read by the bases
     add_to_list.permission = MANAGE  # type: ignore[attr-defined]  # same
     opt_out_chosen.permission = "consent.manage"  # type: ignore[attr-defined]  # same
@@ -429,10 +442,21 @@ def _stop(chosen: Sequence[Contact], data: dict[str, Any], request: HttpRequest)
     return f"{_people(len(chosen))} opted out."
 
 
+def _erase(chosen: Sequence[Contact], data: dict[str, Any], request: HttpRequest) -> str:
+    people = [requests.identify(contact_id=one.pk) for one in chosen]
+    by = asking.access_of(request)
+    named = mass.create(people=people, source=data["source"], by=by, now=timezone.now())
+    return (
+        f"{_people(named.batch.size)} named, {named.already_open} had a request of their own. "
+        "Nothing is deleted yet: look at them under Privacy requests, and start."
+    )
+
+
 _TASKS: Mapping[str, _Task] = {
     "tags": _Task("Add tags", MANAGE, TagForm, _tag),
     "list": _Task("Add to a list", MANAGE, ListForm, _enlist),
     "opt-out": _Task("Opt out", "consent.manage", OptOutForm, _stop),
+    "erase": _Task("Erase", "privacy.manage", EraseForm, _erase),
 }
 
 

@@ -93,9 +93,9 @@ def find_in_tables() -> dict[str, list[str]]:
     return found
 
 
-def find_in_storage() -> list[str]:
+def find_in_storage(name: str = "MEDIA_STORAGE_URL") -> list[str]:
     """Search names and bytes of every stored file."""
-    root = Path(settings.MEDIA_STORAGE_URL.removeprefix("file://"))
+    root = Path(str(getattr(settings, name)).removeprefix("file://"))
     files = [path for path in root.rglob("*") if path.is_file()]
     return [
         str(path)
@@ -141,6 +141,10 @@ def _ask_the_api(cast: Cast) -> None:
     assert answer.status_code == 201, answer.content
     again = client.post("/api/contacts", body, headers={"Idempotency-Key": f"again {WA_ID}"})
     assert again.status_code == 409
+    url = f"/api/contacts/{answer.data['id']}"
+    assert client.patch(url, {"attributes": {"city": f"new {MARK}"}}).status_code == 200
+    assert MARK in client.get(url).content.decode()
+    assert client.post("/api/audit/logs", {"action": "crm.synced"}).status_code == 201
 
 
 def post(sender: Sender, messages: list[dict[str, Any]], *, is_applied: bool = True) -> None:

@@ -191,3 +191,20 @@ def test_rules_are_previewed_and_saved(cast: Cast, alice: Client) -> None:  # no
     kept = RetentionRule.across_businesses.values_list("kind", "days")
     assert dict(kept) == {"messages": 90}
     assert "greater than or equal" in text(alice.post(url, {"messages": "1"}))
+
+
+def test_people_chosen_on_the_list_are_named_together(
+    cast: Cast,  # noqa: F811  # the fixture
+    alice: Client,
+    contact: Contact,
+) -> None:
+    url = "/admin/messaging/contact/"
+    alice.post(url, {"action": "erase_chosen", "_selected_action": [str(contact.pk)]})
+    assert "Why these people" in text(alice.get(f"{url}group/erase/"))
+
+    alice.post(f"{url}group/erase/", {"source": "No purchase since 2021"})
+
+    batch = PrivacyBatch.across_businesses.get()
+    assert (batch.size, batch.status) == (1, "waiting")
+    shown = text(alice.get(f"/admin/compliance/privacybatch/{batch.pk}/change/"))
+    assert "No purchase since 2021" in shown

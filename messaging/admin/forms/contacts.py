@@ -175,3 +175,14 @@ def _read(read: Any) -> Any:
         return read()
     except InvalidInput as error:
         raise forms.ValidationError(error.detail) from error
+
+
+class EraseForm(OperatorForm):
+    """Why these people are erased."""
+
+    source = forms.CharField(
+        label="Why these people",
+        max_length=120,
+        help_text="Without names: “No purchase since 2021”. They are noted first; nothing is "
+        "deleted before the erasure is started.",
+    )
