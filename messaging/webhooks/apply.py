@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 from psycopg.errors import DeadlockDetected
 
 from accounts.tenancy import Door, across
@@ -53,6 +53,9 @@ def apply_due(*, now: datetime) -> Counts:
         except OperationalError as error:
             if not _is_deadlock(error):
                 raise
+        except IntegrityError:
+            # Its person was erased just now: the next look makes somebody new of them.
+            logger.info("webhook_batch_again")
     return _apply_due(now)
 
 
