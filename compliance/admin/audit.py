@@ -19,6 +19,7 @@ from accounts.models import User
 from compliance import jobs
 from compliance.audit import canonical, chain, checking, rows, showing, trail
 from compliance.models import AuditEntry
+from config.lib import moments
 from config.lib.admin import Call, EmptyState, PeriodFilter, ReadOnlyAdmin, verb
 from config.lib.admin.rendering import badge, code, link
 
@@ -69,7 +70,7 @@ class AuditEntryAdmin(ReadOnlyAdmin[AuditEntry]):
     """Entries of the business in scope, newest first; nobody writes them here."""
 
     permissions: ClassVar[dict[str, str]] = {"view": "audit.view"}
-    list_display = ("created_at", "who", "what", "on", "changed", "ip_address")
+    list_display = ("when", "who", "what", "on", "changed", "from_where")
     list_filter = (AuditPeriod, "origin", Who, Subject)
     list_select_related = ("link",)
     list_before_template = "admin/audit_state.html"
@@ -79,13 +80,13 @@ class AuditEntryAdmin(ReadOnlyAdmin[AuditEntry]):
         "a request id or a network address."
     )
     fields = (
-        "created_at",
+        "when",
         "who",
         "what",
         "on",
         "shown_changes",
         "kind",
-        "ip_address",
+        "from_where",
         "request_id",
         "place",
     )
@@ -132,6 +133,28 @@ class AuditEntryAdmin(ReadOnlyAdmin[AuditEntry]):
         jobs.CHECK_AUDIT.enqueue(business_id=str(tenancy.current_id()))
         return "The trail is being recomputed. What was found appears here in a moment."
 
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Show an entry; what happened to it is nothing, ever."""
+        context = {"show_history": False} | (extra_context or {})
+        return super().changeform_view(request, object_id, form_url, context)
+
+    @admin.display(description="when")
+    def when(self, row: AuditEntry) -> SafeString:
+        """Show the time to the second."""
+        text = moments.short(row.created_at, with_seconds=True)
+        return format_html('<span class="sb-nowrap">{}</span>', text)
+
+    @admin.display(description="from")
+    def from_where(self, row: AuditEntry) -> str:
+        """Show the network address; what workers do has none."""
+        return row.ip_address or "—"
+
     @admin.display(description="who")
     def who(self, row: AuditEntry) -> str:
         """Show the person or program, as they were called then."""
@@ -153,7 +176,8 @@ class AuditEntryAdmin(ReadOnlyAdmin[AuditEntry]):
         name = row.resource.replace("_", " ").capitalize()
         if not row.resource_id:
             return name or "—"
-        label = f"{name} {row.resource_id[:13]}{'…' if len(row.resource_id) > 13 else ''}"
+        is_long = len(row.resource_id) > 16
+        label = f"{name} …{row.resource_id[-6:]}" if is_long else f"{name} {row.resource_id}"
         url = _page_of(row)
         return link(url, label) if url else label
 

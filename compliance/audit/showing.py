@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -65,7 +65,7 @@ def show(entry: AuditEntry) -> Shown:
         title=title(entry),
         who=entry.actor_name or "The system",
         changes=changes(entry),
-        facts=[(_name(name), _value(value)) for name, value in entry.details.items()],
+        facts=_facts(entry),
         ip_address=entry.ip_address or "",
         is_external=entry.origin == AuditEntry.Origin.EXTERNAL,
         is_broken=is_broken(entry),
@@ -81,31 +81,26 @@ def title(entry: AuditEntry) -> str:
 
 
 def changes(entry: AuditEntry) -> list[Change]:
-    """Return each field that changed, by name; of what was added or deleted, what it held."""
-    before: Mapping[str, Any] = entry.before or {}
-    after: Mapping[str, Any] = entry.after or {}
+    """Return each field that changed, by name; none where something was added or deleted."""
+    if entry.before is None or entry.after is None:
+        return []
     return [
         Change(
             name=_capital(_name(name)),
-            before=_value(before.get(name)),
-            after=_value(after.get(name)),
-            is_hidden=masking.MASKED in (before.get(name), after.get(name)),
+            before=_value(entry.before.get(name)),
+            after=_value(entry.after.get(name)),
+            is_hidden=masking.MASKED in (entry.before.get(name), entry.after.get(name)),
         )
-        for name in _names(before, after)
+        for name in sorted({*entry.before, *entry.after})
     ]
 
 
 def summary(entry: AuditEntry) -> str:
     """Return the changes as one short line."""
-    found = changes(entry)
-    if entry.before is not None and entry.after is not None:
-        parts = [one.name if one.is_hidden else f"{one.name}: {_both(one)}" for one in found]
-    else:
-        parts = [
-            f"{_capital(_name(name))}: {_value(value)}" for name, value in entry.details.items()
-        ]
+    parts = [one.name if one.is_hidden else f"{one.name}: {_both(one)}" for one in changes(entry)]
+    parts = parts or [f"{name}: {value}" for name, value in _facts(entry)]
     more = f", {len(parts) - 2} more" if len(parts) > 2 else ""
-    return ", ".join(part[:60] for part in parts[:2]) + more
+    return ", ".join(_short(part) for part in parts[:2]) + more
 
 
 def is_broken(entry: AuditEntry) -> bool:
@@ -119,10 +114,18 @@ def _both(change: Change) -> str:
     return f"{change.before} → {change.after}"
 
 
-def _names(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
-    for name in sorted({*before, *after}):
-        if before.get(name) not in (None, "") or after.get(name) not in (None, ""):
-            yield name
+def _facts(entry: AuditEntry) -> list[tuple[str, str]]:
+    """Return what else is known: of what was added or deleted also what it held."""
+    held: Mapping[str, Any] = {}
+    if entry.before is None or entry.after is None:
+        held = entry.after or entry.before or {}
+    known = {**held, **entry.details}
+    shown = ((name, value) for name, value in known.items() if value not in (None, "", [], {}))
+    return [(_capital(_name(name)), _value(value)) for name, value in shown]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 48 else f"{text[:48]}…"
 
 
 def _name(name: str) -> str:
@@ -136,6 +139,8 @@ def _capital(text: str) -> str:
 def _value(value: Any) -> str:
     if value is None or value in ("", {}, []):
         return _NOTHING
+    if value == masking.MASKED:
+        return "not kept"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list) and all(isinstance(item, str) for item in value):

@@ -144,7 +144,7 @@ def test_a_check_is_remembered_in_the_trail_and_shown(cast: Cast) -> None:
 
     assert checking.check(cast.business.pk, now=timezone.now()) == 0
 
-    assert "As it was written" in page(cast.alice, LIST)
+    assert "The trail is as it was written" in page(cast.alice, LIST)
     AuditEntry(business=cast.business, action="campaign.approved").save(force_insert=True)
 
     assert checking.check(cast.business.pk, now=timezone.now()) == 1
