@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from datetime import datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import pytest
 import redis
 from django.core.management import call_command
+from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -20,14 +23,17 @@ from compliance.audit import sealing
 from compliance.models import AuditEntry, Consent, ConsentEvent, ConsentStatus, Scope
 from compliance.privacy import certificate, records, registry, requests, suppression
 from compliance.privacy.models import ErasureRecord, PrivacyRequest, SuppressedPerson
+from config.lib.ids import new_id
 from messaging.contacts import people
 from messaging.contacts.models import Contact, ContactImport
 from messaging.messages.models import Message
+from messaging.sending.models import QueueItem
 from messaging.webhooks.models import DeadLetter, RawEvent
 from tests.compliance import marked
 from tests.compliance.marked import MARK, OTHER, PHONE, Scene
 from tests.factories.cast import Cast, make_cast
 from tests.factories.contacts import imported, uploaded
+from tests.factories.messaging import MessageFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -283,3 +289,62 @@ def test_a_file_that_writes_the_number_in_another_script_goes_too(cast: Cast, sc
 
     with tenancy.scope(cast.business):
         assert ContactImport.objects.get(pk=held.pk).file == ""
+
+
+def test_a_message_that_is_just_leaving_lands_first(cast: Cast, scene: Scene) -> None:
+    now = timezone.now()
+    message = MessageFactory.create(
+        business=scene.business, sender=scene.sender, contact=scene.contact, status="queued"
+    )
+    item = QueueItem.objects.create(
+        message_id=message.pk,
+        business_id=scene.business.pk,
+        sender=scene.sender,
+        contact_id=scene.contact.pk,
+        priority=5,
+        lease_until=now + timedelta(seconds=60),
+        lease_owner=new_id(),
+        is_in_flight=True,
+    )
+
+    def land() -> None:
+        time.sleep(1)
+        with tenancy.across(tenancy.Door.COMMAND):
+            assert not Consent.across_businesses.filter(status="opted_out").exists()
+            Message.across_businesses.filter(pk=message.pk).update(status="sent")
+            QueueItem.objects.filter(pk=item.pk).delete()
+        connection.close()
+
+    landing = threading.Thread(target=land)
+    landing.start()
+    request = erase(cast)
+    landing.join()
+
+    assert request.status == "done", request.error
+    assert timezone.now() - now > timedelta(seconds=1)
+    assert not Message.across_businesses.filter(pk=message.pk).exists()
+
+
+def test_a_message_a_worker_holds_puts_the_erasure_off(cast: Cast, scene: Scene) -> None:
+    message = MessageFactory.create(
+        business=scene.business, sender=scene.sender, contact=scene.contact, status="queued"
+    )
+    held = QueueItem.objects.create(
+        message_id=message.pk,
+        business_id=scene.business.pk,
+        sender=scene.sender,
+        contact_id=scene.contact.pk,
+        priority=5,
+        lease_until=timezone.now() + timedelta(seconds=60),
+        lease_owner=new_id(),
+    )
+
+    request = erase(cast)
+    assert (request.status, request.attempts) == ("running", 0)
+    assert "just leaving" in request.error
+    QueueItem.objects.filter(pk=held.pk).update(lease_until=None, lease_owner=None)
+    run(request)
+
+    request.refresh_from_db()
+    assert request.status == "done", request.error
+    assert not QueueItem.objects.filter(pk=held.pk).exists()
