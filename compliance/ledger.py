@@ -9,7 +9,7 @@ the state equals a replay whatever the order of arrival and whoever else writes 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -187,6 +187,26 @@ def list_events(addresses: Sequence[str]) -> QuerySet[ConsentEvent]:
     """Return the ledger of a person, newest first."""
     rows: QuerySet[ConsentEvent] = ConsentEvent.objects.filter(address__in=addresses)
     return rows.order_by("-occurred_at", "-id")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What was said at once: lines of the ledger that differ in scope and address alone."""
+
+    event: ConsentEvent
+    scopes: tuple[str, ...]
+
+
+def statements(events: Iterable[ConsentEvent]) -> list[Statement]:
+    """Put lines together that were said at once, in the order of the first of each."""
+    groups: dict[tuple[Any, ...], list[ConsentEvent]] = {}
+    for event in events:
+        same = (event.occurred_at, event.status, event.source, event.reason, event.wording)
+        groups.setdefault((*same, event.until, event.is_dated), []).append(event)
+    return [
+        Statement(lines[0], tuple(dict.fromkeys(line.get_scope_display() for line in lines)))
+        for lines in groups.values()
+    ]
 
 
 def csv_lines() -> Iterator[str]:

@@ -59,7 +59,9 @@ class ConsentStatus(models.TextChoices):
 
 
 class ConsentEvent(TenantModel):
-    """One line of the consent ledger; never changed, never deleted.
+    """One line of the consent ledger; never changed, and deleted by an erasure only.
+
+    The database refuses anything else.
 
     `address` is an address key: the canonical phone number or the Meta user id (BSUID).
     The current state (`Consent`) is the newest event per address and scope. A block has its end in

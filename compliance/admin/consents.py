@@ -13,12 +13,14 @@ from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.enums import ActionVariant
 
 from compliance import audit, consent, evidence, ledger, persons, proof
 from compliance.admin import imports
 from compliance.models import Consent, ConsentEvent, ConsentStatus, Scope
+from config.lib import moments
 from config.lib.addresses import Address, InvalidAddress, mask
 from config.lib.admin import Call, EmptyState, OperatorForm, ReadOnlyAdmin, Step, verb
 from config.lib.admin.lists import PeriodFilter
@@ -100,9 +102,11 @@ class _OfAddress:
     @admin.display(description="status")
     def state(self, row: Any) -> SafeString:
         """Show whether the person agreed."""
-        if row.status is None:
-            return badge("Nothing said")
-        return badge(row.get_status_display(), _TONES[row.status])
+        until = getattr(row, "blocked_until", None)
+        parts = [badge(row.get_status_display(), _TONES[row.status])] if row.status else []
+        if until and until > timezone.now():
+            parts.append(badge("Blocked", "warning", title=f"Until {moments.text(until)}"))
+        return format_html_join(" ", "{}", ((part,) for part in parts or [badge("Nothing said")]))
 
 
 @admin.register(Consent)
@@ -161,12 +165,12 @@ class ConsentAdmin(_OfAddress, ReadOnlyAdmin[Consent]):
         self._record(call, ConsentStatus.OPTED_IN)
         return self._show(call, done="The consent is recorded.")
 
-    @verb("Proof of consent (PDF)", permission=_VIEW, icon="verified", form=PersonForm)
+    @verb("Proof", permission=_VIEW, icon="verified", form=PersonForm)
     def proof(self, call: Call) -> HttpResponseBase:
         """Hand out a signed page of everything one person agreed to and refused."""
         return proof.answer(proof.make(call.data["address"], by=call.by, now=call.now))
 
-    @verb("Import a file", permission=_MANAGE, icon="upload_file")
+    @verb("Import", permission=_MANAGE, icon="upload_file")
     def import_file(self, call: Call) -> HttpResponseBase:
         """Lead to the page that takes a file."""
         return HttpResponseRedirect(reverse("admin:compliance_consent_import"))
@@ -205,7 +209,7 @@ class ConsentAdmin(_OfAddress, ReadOnlyAdmin[Consent]):
             "title": mask(keys[0]),
             "done": done,
             "standing": consent.state(keys, now=call.now).values(),
-            "ledger": ledger.list_events(keys).select_related("actor")[:100],
+            "ledger": ledger.statements(ledger.list_events(keys).select_related("actor")[:400]),
             "now": call.now,
             "may_manage": "consent.manage" in call.by.permissions,
         }

@@ -32,6 +32,18 @@ _TONES: Final = {
 }
 
 
+_COLUMNS: Final = {
+    "phone": "Phone number",
+    "bsuid": "Meta user id",
+    "consent": "Whether they agreed",
+    "consent_at": "When",
+    "consent_scope": "For what",
+    "consent_wording": "The words",
+    "language": "Language of the words",
+    "evidence": "Kept as evidence",
+}
+
+
 class FileForm(OperatorForm):
     """The file, and what is declared about rows that do not say it themselves."""
 
@@ -138,6 +150,9 @@ def _page(admin: Any, request: HttpRequest, **context: Any) -> TemplateResponse:
         "title": "Import consents",
         "media": context["form"].media if "form" in context else "",
         "totals": [_total(code, count) for code, count in report.verdicts.most_common()]
+        if report
+        else [],
+        "columns": [(name, _COLUMNS.get(target, target)) for name, target in report.columns.items()]
         if report
         else [],
         **context,

@@ -8,8 +8,9 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from unfold import widgets
 
-from accounts import access
+from accounts import access, tenancy
 from compliance import policy
 from compliance.models import ContactPolicy
 from config.lib.admin import TenantAdmin
@@ -26,14 +27,17 @@ class PolicyForm(forms.ModelForm[ContactPolicy]):
     class Meta:
         model = ContactPolicy
         fields = _FIELDS
-        widgets: ClassVar[dict[str, Any]] = {
-            "quiet_from": forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
-            "quiet_until": forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+        help_texts: ClassVar[dict[str, str]] = {
+            "cap_messages": "The most one person gets. Empty: no limit.",
+            "cap_days": "Counted back from each message.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         dress(self)
+        look = {"class": " ".join(widgets.INPUT_CLASSES), "type": "time"}
+        for name in {"quiet_from", "quiet_until"} & set(self.fields):
+            self.fields[name].widget = forms.TimeInput(attrs=look, format="%H:%M")
 
     def clean(self) -> dict[str, Any]:
         """Check the night as a whole."""
@@ -80,6 +84,11 @@ class ContactPolicyAdmin(TenantAdmin[ContactPolicy]):
         ),
         ("Blocks and answers", {"fields": ("block_days", "confirms")}),
     )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Let there be one."""
+        is_open = super().has_add_permission(request) and tenancy.find_current_id() is not None
+        return is_open and not ContactPolicy.objects.exists()
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Show the one row in place of a list, or the page that makes it."""

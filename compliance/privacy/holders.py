@@ -142,9 +142,11 @@ _DELETE_STATES: Final = (
     "DELETE FROM compliance_consent "
     "WHERE business_id = %(business)s AND address = ANY(%(addresses)s)"
 )
+# The ledger is append-only; an erasure says that it is one.
 _DELETE_EVENTS: Final = (
     "DELETE FROM compliance_consentevent WHERE id IN (SELECT id FROM compliance_consentevent "
-    "WHERE business_id = %(business)s AND address = ANY(%(addresses)s) LIMIT %(limit)s)"
+    "WHERE business_id = %(business)s AND address = ANY(%(addresses)s) LIMIT %(limit)s) "
+    "AND set_config('switchboard.erasing', 'on', true) = 'on'"
 )
 
 

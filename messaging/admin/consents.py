@@ -22,6 +22,7 @@ from messaging.inbox.person import Thread
 
 VIEW, MANAGE = "consent.view", "consent.manage"
 _SHOWN: Final = 30
+_LINES: Final = 240
 _SOURCE: Final = ConsentEvent.Source.ADMIN
 _PROOF: Final = (
     "You get one signed page with everything this person agreed to and refused. It shows their "
@@ -38,7 +39,7 @@ def facts(
     events = ledger.list_events(contact.address_keys).select_related("actor")
     return {
         "reach": reach.of(contact, threads, now=now),
-        "events": list(events[:_SHOWN]),
+        "events": ledger.statements(events[:_LINES])[:_SHOWN],
         "is_blocked": is_blocked(contact, now=now),
     }
 

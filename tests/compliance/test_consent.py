@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import ProgrammingError, connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +13,7 @@ from accounts.models import Business
 from compliance import consent
 from compliance.models import Consent, ConsentEvent, ConsentStatus, Scope
 from config.lib.errors import InvalidInput
-from tests.factories.accounts import BusinessFactory
+from tests.factories.accounts import BusinessFactory, UserFactory
 from tests.factories.compliance import opt_in, opt_out
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -191,6 +191,37 @@ def test_a_file_that_says_both_of_one_person_opts_them_out(business: Business) -
     consent.record_many([row(OUT), row(IN), row(IN)], source="import", now=NOW)
 
     assert refusal() == "opted_out"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE compliance_consentevent SET status = 'opted_in'",
+        "UPDATE compliance_consentevent SET wording = 'We may', actor_id = NULL",
+        "DELETE FROM compliance_consentevent",
+    ],
+)
+def test_nobody_changes_or_deletes_a_line_of_the_ledger(business: Business, change: str) -> None:
+    tell(OUT, ago(days=1))
+    Consent.objects.all().delete()
+
+    with (
+        pytest.raises(ProgrammingError, match="append-only"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(change)
+
+    assert ConsentEvent.objects.get().status == OUT
+
+
+def test_a_line_outlives_the_account_of_who_wrote_it(business: Business) -> None:
+    user = UserFactory.create()
+    tell(OUT, ago(days=1), actor=user)
+
+    user.delete()
+
+    assert ConsentEvent.objects.get().actor is None
 
 
 HISTORY = st.lists(

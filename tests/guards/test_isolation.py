@@ -44,6 +44,7 @@ FOREIGN: dict[str, Reference] = {
     "bulk-send-control": (lambda one: one.campaign.pk, "uuid"),
     "bulk-send-state": (lambda one: one.campaign.pk, "uuid"),
     "consent": (lambda one: one.contact.phone, "phone"),
+    "consent-proof": (lambda one: one.contact.phone, "phone"),
     "contact": (lambda one: one.contact.pk, "uuid"),
     "contact-import": (lambda one: one.contact_import.pk, "uuid"),
     "contact-import-commit": (lambda one: one.contact_import.pk, "uuid"),
