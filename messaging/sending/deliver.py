@@ -27,6 +27,7 @@ from redis.exceptions import RedisError
 
 from accounts import tenancy
 from compliance import policy
+from compliance.policy import Policy
 from config.lib.ids import new_id
 from messaging.senders.models import Sender
 from messaging.sending import followups, gate, outcomes, queue, record, throttle
@@ -77,6 +78,7 @@ class _Lane:
         self.owner = new_id()
         self.flight = Flight(clock)
         self.pace = Pace()
+        self.rules: Policy | None = None
         self.counts: Counter[str] = Counter()
 
     def run(self, seconds: float) -> Counter[str]:
@@ -107,6 +109,7 @@ class _Lane:
         if pause := self.pace.wait_seconds(self.sender):
             return pause
         now = self.clock()
+        self.rules = None
         self.sender = _sender(self.sender.pk)
         if not self._may_send(now):
             return None
@@ -123,6 +126,12 @@ class _Lane:
         self._send(leaving, now)
         return None if wait is None else max(wait, self.pace.wait_seconds(self.sender))
 
+    def _policy(self) -> Policy:
+        """Return the contact policy as it was when this round first asked."""
+        if self.rules is None:
+            self.rules = policy.current()
+        return self.rules
+
     def _may_send(self, now: datetime) -> bool:
         sender = self.sender
         is_resting = sender.is_paused_at(now) or sender.is_cooling_at(now)
@@ -135,7 +144,7 @@ class _Lane:
 
     def _judged(self, message_ids: Sequence[UUID], now: datetime) -> list[Candidate]:
         """Return the candidates that may go on; settle the others."""
-        candidates = gate.judge(message_ids, now=now)
+        candidates = gate.judge(message_ids, now=now, rules=self._policy)
         going, refused, held = [], [], []
         asleep: dict[datetime | None, list[UUID]] = {}
         settled = list(set(message_ids) - {one.message_id for one in candidates})
@@ -206,7 +215,7 @@ class _Lane:
             owner=self.owner,
             now=self.clock(),
             capped=offers,
-            cap=policy.current().cap if offers else None,
+            cap=self._policy().cap if offers else None,
         )
         turned_away = [one for one in candidates if one.message_id not in leaving]
         self._give_back(turned_away, now + timedelta(milliseconds=200))

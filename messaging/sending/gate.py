@@ -6,7 +6,7 @@ message leaves, so that a STOP beats a queue of any length.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -123,8 +123,16 @@ ORDER BY m.id
 _SQL: Final = _sql()
 
 
-def judge(message_ids: Sequence[UUID], *, now: datetime) -> list[Candidate]:
-    """Return the claimed messages with a verdict each, in the order they were queued."""
+def judge(
+    message_ids: Sequence[UUID],
+    *,
+    now: datetime,
+    rules: Callable[[], Policy] = policy.current,
+) -> list[Candidate]:
+    """Return the claimed messages with a verdict each, in the order they were queued.
+
+    `rules` are asked for only where there is marketing.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             _SQL,
@@ -134,7 +142,7 @@ def judge(message_ids: Sequence[UUID], *, now: datetime) -> list[Candidate]:
     offers = [one for one in found if one.verdict is None and one.category == MARKETING]
     if not offers:
         return found
-    late = {one.message_id: one for one in _restrain(offers, policy.current(), now=now)}
+    late = {one.message_id: one for one in _restrain(offers, rules(), now=now)}
     return [late.get(one.message_id, one) for one in found]
 
 
