@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db.models import Model
 
+from accounts import tenancy
 from compliance.audit import canonical, masking, rows, trail
 from compliance.audit.models import AuditEntry
 
@@ -50,8 +51,13 @@ class Shown:
 
 
 def history_of(obj: Model, id_: str) -> list[Shown]:
-    """Return what the trail holds about a record, newest first, the newest two hundred."""
-    entries = trail.list_entries().filter(resource_id=id_)
+    """Return what the trails in sight hold about a record, newest first, the newest two hundred.
+
+    On a page of the platform, which no business is in scope of, these are the trails of all.
+    """
+    in_scope = tenancy.find_current_id()
+    entries = AuditEntry.objects.filter(**{"business_id": in_scope} if in_scope else {})
+    entries = entries.filter(resource_id=id_)
     if resource := rows.resource_of(type(obj)):
         entries = entries.filter(resource=resource)
     return [show(entry) for entry in entries.select_related("link").order_by("-id")[:MOST_SHOWN]]
