@@ -25,7 +25,8 @@ class Access:
     `user` is None for an API key. `business` is None only on routes that need none; no
     permission is held there, except by a platform admin. `permissions` are held for the whole
     business, `objects` (permission, kind of object, ids) for some objects of it. `sign_in` names
-    the session or family of tokens the caller came with.
+    the session or family of tokens the caller came with; `owes_second_factor` that they may set one
+    up and do nothing else.
     """
 
     user: User | None
@@ -34,6 +35,7 @@ class Access:
     permissions: frozenset[str]
     objects: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)
     sign_in: UUID | None = None
+    owes_second_factor: bool = False
 
     def allows(self, permission: str, obj: object = None) -> bool:
         """Tell whether the caller holds the permission, for this object when one is given."""

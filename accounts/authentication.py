@@ -25,6 +25,7 @@ from accounts import (
     business_choice,
     lockout,
     roles,
+    second_factor,
     sign_ins,
     tenancy,
     tokens,
@@ -125,6 +126,7 @@ def enter(request: Request, caller: Access) -> None:
     """Put the caller on the request and their business in scope, unless it is suspended."""
     if needs_business(request):
         business_choice.require_active(caller)
+    second_factor.require_enrolled(caller)
     access.attach(request._request, caller)
     if caller.business is not None:
         tenancy.enter(caller.business)

@@ -23,7 +23,8 @@ def list_choices(user: User) -> QuerySet[Business]:
 
     To be read through a door.
     """
-    found = Business.objects.exclude(status=Business.Status.CLOSED).order_by("name", "id")
+    rows = Business.objects.select_related("security_policy")
+    found = rows.exclude(status=Business.Status.CLOSED).order_by("name", "id")
     return found if user.is_platform_admin else found.filter(memberships__user=user)
 
 
@@ -37,11 +38,11 @@ def named(user: User, business_id: str) -> Access:
         raise unknown()
     with tenancy.across(Door.SIGN_IN):
         if user.is_platform_admin:
-            business = Business.objects.filter(pk=id_).first()
+            business = Business.objects.select_related("security_policy").filter(pk=id_).first()
             if business is None:
                 raise unknown()
             return Access(user, None, business, holdings.EVERYTHING.permissions)
-        rows = Membership.objects.select_related("business")
+        rows = Membership.objects.select_related("business__security_policy")
         membership = rows.filter(user=user, business_id=id_).first()
         if membership is None:
             raise unknown()
@@ -53,7 +54,9 @@ def only(user: User) -> Access:
     if user.is_platform_admin:
         raise _must_name("A platform admin names the business to act in.")
     with tenancy.across(Door.SIGN_IN):
-        found = list(Membership.objects.select_related("business").filter(user=user)[:2])
+        found = list(
+            Membership.objects.select_related("business__security_policy").filter(user=user)[:2]
+        )
         if len(found) > 1:
             raise _must_name("You belong to several businesses: name one.")
         if not found:

@@ -14,7 +14,8 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 
-from accounts import access, business_choice, lockout, sign_ins, tenancy
+from accounts import access, business_choice, lockout, second_factor, sign_ins, tenancy
+from accounts.access import Access
 from accounts.models import User
 from config.lib import context
 
@@ -78,7 +79,7 @@ def _asked_by(request: HttpRequest) -> AbstractContextManager[None]:
     return context.asked_by(lockout.address(request))
 
 
-def _access_of(request: HttpRequest, user: User) -> access.Access | None:
+def _access_of(request: HttpRequest, user: User) -> Access | None:
     """Return the reader's access; sign them out when the session was ended from elsewhere."""
     sign_in = sign_ins.of_session(
         request.session,
@@ -91,7 +92,12 @@ def _access_of(request: HttpRequest, user: User) -> access.Access | None:
         auth.logout(request)
         return None
     found = business_choice.of_session(user, request.session)
-    return replace(found, sign_in=sign_in.pk) if found else None
+    if found is None:
+        return None
+    if second_factor.is_owed(user, found.business):
+        # They set it up before they do, or see, anything here.
+        return Access(user, None, None, frozenset(), sign_in=sign_in.pk, owes_second_factor=True)
+    return replace(found, sign_in=sign_in.pk)
 
 
 def _zone(request: HttpRequest) -> ZoneInfo | None:

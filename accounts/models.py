@@ -270,5 +270,7 @@ class WhatsAppAccount(TenantModel):
 from accounts.models_rights import Grant as Grant  # noqa: E402  # refer to the models above
 from accounts.models_rights import Invitation as Invitation  # noqa: E402
 from accounts.models_rights import SignIn as SignIn  # noqa: E402
+from accounts.models_second_factor import Authenticator as Authenticator  # noqa: E402
+from accounts.models_second_factor import RecoveryCode as RecoveryCode  # noqa: E402
 from accounts.models_security import Approval as Approval  # noqa: E402
 from accounts.models_security import SecurityPolicy as SecurityPolicy  # noqa: E402

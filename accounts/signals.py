@@ -172,6 +172,17 @@ class ApprovalChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class SecondFactorChanged:
+    """A second factor: `change` is enrolled, replaced, taken_off, reset, codes_renewed or
+    recovery_code_used.
+    """
+
+    user_id: int
+    change: str
+    by: Access | None
+
+
+@dataclass(frozen=True, slots=True)
 class SecurityPolicyChanged:
     """A business demands something else of its people: the settings before and after."""
 
@@ -201,3 +212,4 @@ approval_voided = Signal()  # kwargs: fact: ApprovalChanged
 approval_expired = Signal()  # kwargs: fact: ApprovalChanged
 approval_used = Signal()  # kwargs: fact: ApprovalChanged
 security_policy_changed = Signal()  # kwargs: fact: SecurityPolicyChanged
+second_factor_changed = Signal()  # kwargs: fact: SecondFactorChanged

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid4
 
 from axes.handlers.proxy import AxesProxyHandler
-from django.contrib.auth import authenticate, user_logged_in
+from django.contrib.auth import authenticate, user_logged_in, user_login_failed
 from django.db import transaction
 from django.http import HttpRequest
 from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenError
@@ -20,7 +20,7 @@ from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, Ou
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 from rest_framework_simplejwt.utils import datetime_from_epoch
 
-from accounts import lockout, sign_ins
+from accounts import lockout, second_factor, sign_ins
 from accounts.models import SignIn, User
 from accounts.signals import SignedIn, SignInFailed
 from accounts.signals import sign_in_failed as sign_in_failed_signal
@@ -50,6 +50,18 @@ class TokenRefused(ProjectError):
     code = "token_invalid"
 
 
+class SecondFactorRequired(SignInRefused):
+    """The password is right, and a code is asked for."""
+
+    code = "second_factor_required"
+
+
+class SecondFactorInvalid(SignInRefused):
+    """The password is right, the code is not."""
+
+    code = "second_factor_invalid"
+
+
 class SignInLocked(TooMany):
     """Too many wrong passwords for this e-mail from this address."""
 
@@ -64,10 +76,13 @@ class Pair:
     refresh: str
 
 
-def sign_in(request: HttpRequest, *, email: str, password: str, now: datetime) -> Pair:
+def sign_in(
+    request: HttpRequest, *, email: str, password: str, now: datetime, otp: str = ""
+) -> Pair:
     """Return tokens for this e-mail and password; count failures and lock after too many.
 
-    Raises `SignInRefused` or `SignInLocked`. Announces `SignedIn` or `SignInFailed`.
+    `otp` is a code of the second factor of who has one. Raises `SignInRefused`, `SignInLocked` or
+    `second_factor.CodeThrottled`. Announces `SignedIn` or `SignInFailed`.
     """
     credentials = {"username": email}
     if not AxesProxyHandler.is_allowed(request, credentials):
@@ -80,6 +95,8 @@ def sign_in(request: HttpRequest, *, email: str, password: str, now: datetime) -
             raise _locked(request, email)
         _announce_failure(email, SignInRefused.code)
         raise SignInRefused("No active account has this e-mail and password.")
+    if second_factor.is_enrolled(user):
+        _require_code(request, user, otp, now)
     user_logged_in.send(sender=User, request=request, user=user)
     signed_in_signal.send(sender=User, fact=SignedIn(user_id=user.pk, door="api"))
     return start_family(
@@ -88,6 +105,33 @@ def sign_in(request: HttpRequest, *, email: str, password: str, now: datetime) -
         address=lockout.address(request),
         agent=request.headers.get("User-Agent", ""),
     )
+
+
+def count_failure(request: HttpRequest, user: User) -> bool:
+    """Count a wrong code as a wrong password is; tell whether that locked the account here."""
+    credentials = {"username": user.email}
+    user_login_failed.send(sender=__name__, credentials=credentials, request=request)
+    return not AxesProxyHandler.is_allowed(request, credentials)
+
+
+def is_locked(request: HttpRequest, user: User) -> bool:
+    """Tell whether signing in as this person is closed from here."""
+    return not AxesProxyHandler.is_allowed(request, {"username": user.email})
+
+
+def _require_code(request: HttpRequest, user: User, otp: str, now: datetime) -> None:
+    if not otp.strip():
+        _announce_failure(user.email, SecondFactorRequired.code)
+        raise SecondFactorRequired("A code of the second factor is needed: `otp`.", attr="otp")
+    try:
+        second_factor.verify(user=user, code=otp, now=now)
+    except second_factor.CodeRefused as error:
+        is_closed = count_failure(request, user)
+        request.axes_locked_out = False  # type: ignore[attr-defined]  # as above
+        if is_closed:
+            raise _locked(request, user.email) from error
+        _announce_failure(user.email, SecondFactorInvalid.code)
+        raise SecondFactorInvalid(error.detail, attr="otp") from error
 
 
 def start_family(user: User, *, now: datetime, address: str = "", agent: str = "") -> Pair:

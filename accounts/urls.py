@@ -99,6 +99,11 @@ urlpatterns = [
     ),
     path("users", views.Members.as_view({"get": "list", "post": "create"}), name="users"),
     path(
+        "users/<user_id:user_id>/second-factor",
+        views.MemberSecondFactor.as_view(),
+        name="user-second-factor",
+    ),
+    path(
         "users/<user_id:user_id>",
         views.Members.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
         name="user",

@@ -42,6 +42,7 @@ _ENTRIES: Final[tuple[tuple[Signal, str, str, str], ...]] = (
     (signals.approval_voided, "approval.voided", "approval", "approval_id"),
     (signals.approval_expired, "approval.expired", "approval", "approval_id"),
     (signals.approval_used, "approval.used", "approval", "approval_id"),
+    (signals.second_factor_changed, "second_factor.changed", "user", "user_id"),
     (
         signals.security_policy_changed,
         "security_policy.changed",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
 from django.contrib import messages as flash
+from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
@@ -15,9 +16,12 @@ from django.shortcuts import redirect, render
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.decorators import method_decorator
 from django.utils.functional import SimpleLazyObject
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.module_loading import import_string
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from accounts import access, business_choice, renewal, sign_ins, tenancy, tokens
@@ -29,6 +33,7 @@ from config.lib.admin.asking import is_platform_admin
 from config.lib.api import throttles
 from config.lib.errors import NotAllowed, NotFound
 from config.navigation import can_open
+from config.second_factor import PasswordStep, show_code_step, show_own
 
 if TYPE_CHECKING:
     from django.contrib.admin import AdminSite
@@ -36,6 +41,17 @@ else:
     from unfold.sites import UnfoldAdminSite as AdminSite
 
 SWITCHER_LENGTH: Final = 50
+# What who owes a second factor may open all the same.
+OPEN_WITHOUT: Final = frozenset(
+    {
+        "second_factor",
+        "switch_business",
+        "logout",
+        "password_change",
+        "password_change_done",
+        "jsi18n",
+    }
+)
 
 
 class OperatorsSite(AdminSite):
@@ -54,6 +70,8 @@ class OperatorsSite(AdminSite):
         """Return the pages of the site itself."""
         return [
             path("business/switch/", self.admin_view(self.switch_business), name="switch_business"),
+            path("login/code/", self.login_code, name="login_code"),
+            path("second-factor/", self.admin_view(self.second_factor), name="second_factor"),
             path("me/", self.admin_view(self.own_page), name="own_page"),
             path("dashboard/now/", self.admin_view(self.dashboard_now), name="dashboard_now"),
         ]
@@ -68,6 +86,8 @@ class OperatorsSite(AdminSite):
 
         @wraps(guarded)
         def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if _owes_second_factor(request):
+                return redirect("admin:second_factor")
             try:
                 if crosses and is_platform_admin(request):
                     return _across(guarded, request, *args, **kwargs)
@@ -94,12 +114,42 @@ class OperatorsSite(AdminSite):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Sign in; an address that tries too often is told when it may again."""
-        wait = throttles.seconds_until_login(request) if request.method == "POST" else 0
-        if not wait:
-            return super().login(request, extra_context)
-        answer = render(request, "admin/wait.html", {"seconds": wait}, status=429)
-        answer["Retry-After"] = str(wait)
-        return answer
+        if refusal := _too_often(request):
+            return refusal
+        if request.method == "GET" and self.has_permission(request):
+            return redirect("admin:index")
+        context = {
+            **self.each_context(request),
+            "title": "Log in",
+            "subtitle": None,
+            "app_path": request.get_full_path(),
+            "username": request.user.get_username(),
+            **(extra_context or {}),
+        }
+        if REDIRECT_FIELD_NAME not in (request.GET | request.POST):
+            context[REDIRECT_FIELD_NAME] = reverse("admin:index")
+        request.current_app = self.name
+        shown: Any = PasswordStep.as_view(
+            extra_context=context,
+            authentication_form=self.login_form,
+            template_name=self.login_template or "admin/login.html",
+        )(request)
+        return shown  # type: ignore[no-any-return]  # a page, never a stream
+
+    @method_decorator(never_cache)
+    @method_decorator(sensitive_post_parameters())
+    def login_code(self, request: HttpRequest) -> HttpResponse:
+        """Ask for a code of the second factor, before anybody is signed in."""
+        if refusal := _too_often(request):
+            return refusal
+        request.current_app = self.name
+        return show_code_step(request, self.each_context(request))
+
+    @method_decorator(sensitive_post_parameters())
+    def second_factor(self, request: HttpRequest) -> HttpResponse:
+        """Set up one's own second factor."""
+        request.current_app = self.name
+        return show_own(request, self.each_context(request))
 
     def password_change(  # type: ignore[override]  # Django answers a change by a redirect too
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -160,6 +210,24 @@ def _across(view: Callable[..., HttpResponseBase], *args: Any, **kwargs: Any) ->
     """Make a page, and write it while the door is open."""
     answer = _with_rights(view, *args, **kwargs)
     return answer.render() if isinstance(answer, TemplateResponse) else answer
+
+
+def _too_often(request: HttpRequest) -> HttpResponse | None:
+    wait = throttles.seconds_until_login(request) if request.method == "POST" else 0
+    if not wait:
+        return None
+    answer = render(request, "admin/wait.html", {"seconds": wait}, status=429)
+    answer["Retry-After"] = str(wait)
+    return answer
+
+
+def _owes_second_factor(request: HttpRequest) -> bool:
+    """Tell whether the reader has to set up a second factor before they open this page."""
+    caller = access.of(request)
+    if caller is None or not caller.owes_second_factor:
+        return False
+    match = request.resolver_match
+    return match is None or match.url_name not in OPEN_WITHOUT
 
 
 @require_POST

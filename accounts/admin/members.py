@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin
 from django.contrib import messages as flash
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -16,9 +16,18 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.enums import ActionVariant
 
-from accounts import grants, holdings, invitations, members, objects, roles, sign_ins
+from accounts import (
+    grants,
+    holdings,
+    invitations,
+    members,
+    objects,
+    roles,
+    second_factor,
+    sign_ins,
+)
 from accounts.admin.matrix import show_matrix
-from accounts.models import Grant, Membership, Role
+from accounts.models import Authenticator, Grant, Membership, Role
 from accounts.objects import Target
 from config.lib import moments
 from config.lib.admin import Call, EmptyState, OperatorForm, Step, TenantAdmin, asking, verb
@@ -125,14 +134,30 @@ class MembershipAdmin(TenantAdmin[Membership]):
 
     permissions: ClassVar[dict[str, str]] = {"view": "users.view"}
     is_small = True
-    list_display = ("user", "email", "role_badge", "is_active", "created_at")
+    list_display = ("user", "email", "role_badge", "is_active", "has_second_factor", "created_at")
     list_select_related = ("user",)
     list_filter = ("role",)
     search_fields = ("user__email", "user__name")
-    fields = ("user", "email", "role_badge", "granted", "held", "places", "created_at")
+    fields = (
+        "user",
+        "email",
+        "role_badge",
+        "has_second_factor",
+        "granted",
+        "held",
+        "places",
+        "created_at",
+    )
     readonly_fields = fields
     actions_list = ("invite",)
-    actions_detail = ("change_role", "grant", "take_back", "sign_out", "remove")
+    actions_detail = (
+        "change_role",
+        "grant",
+        "take_back",
+        "sign_out",
+        "reset_second_factor",
+        "remove",
+    )
     empty_state = EmptyState(
         "Nobody works here yet",
         "Invite the people who answer, send and look after this business.",
@@ -142,7 +167,8 @@ class MembershipAdmin(TenantAdmin[Membership]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
         """Return the members of the business in scope."""
-        return members.list_members()
+        enrolled = Authenticator.objects.filter(user=OuterRef("user"), confirmed=True)
+        return members.list_members().annotate(enrolled=Exists(enrolled))
 
     def get_urls(self) -> list[URLPattern]:
         """Add the matrix of roles."""
@@ -172,6 +198,11 @@ class MembershipAdmin(TenantAdmin[Membership]):
     def is_active(self, row: Membership) -> bool:
         """Tell whether the account is enabled."""
         return row.user.is_active
+
+    @admin.display(description="second factor", boolean=True)
+    def has_second_factor(self, row: Any) -> bool:
+        """Tell whether signing in takes a code."""
+        return bool(row.enrolled)
 
     @admin.display(description="may")
     def held(self, row: Membership) -> SafeString:
@@ -275,6 +306,21 @@ class MembershipAdmin(TenantAdmin[Membership]):
             call.obj.user, now=call.now, reason="by_admin", by=call.by, keep=keep
         )
         return f"{call.obj.user} was signed out of {ended} places."
+
+    @verb(
+        "Reset second factor",
+        permission="users.manage",
+        icon="phonelink_erase",
+        variant=ActionVariant.WARNING,
+        confirm="For somebody who lost their phone and their recovery codes: be sure it is them. "
+        "They are signed out everywhere and sign in with their password alone, until they set up "
+        "another one.",
+        when=lambda row: row.enrolled,
+    )
+    def reset_second_factor(self, call: Call) -> str:
+        """Take a lost second factor off."""
+        second_factor.reset(membership=call.obj, by=call.by, now=call.now)
+        return f"{call.obj.user} has no second factor any more and is signed out everywhere."
 
     @verb(
         "Remove",

@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.contrib.auth.password_validation import password_validators_help_texts
 from unfold.enums import ActionVariant
 
-from accounts import users
+from accounts import second_factor, users
 from accounts.models import User
 from config.lib.admin import Call, OperatorForm, PlatformAdmin, verb
 
@@ -34,7 +34,14 @@ class UserAdmin(PlatformAdmin[User]):
     search_fields = ("email", "name")
     fields = ("email", "name", "is_active", "is_superuser", "last_login", "created_at")
     readonly_fields = fields
-    actions_detail = ("set_password", "disable", "enable", "promote", "demote")
+    actions_detail = (
+        "set_password",
+        "reset_second_factor",
+        "disable",
+        "enable",
+        "promote",
+        "demote",
+    )
 
     @verb(
         "Set password",
@@ -73,6 +80,21 @@ class UserAdmin(PlatformAdmin[User]):
         """Open the account again."""
         users.enable(user=call.obj, by=call.by)
         return f"{call.obj} may sign in again."
+
+    @verb(
+        "Reset second factor",
+        permission="",
+        is_for_platform=True,
+        icon="phonelink_erase",
+        variant=ActionVariant.WARNING,
+        confirm="For somebody who lost their phone and their recovery codes: be sure it is them. "
+        "They are signed out everywhere and sign in with their password alone.",
+        when=second_factor.is_enrolled,
+    )
+    def reset_second_factor(self, call: Call) -> str:
+        """Take a lost second factor off."""
+        second_factor.reset_any(user=call.obj, by=call.by, now=call.now)
+        return f"{call.obj} has no second factor any more and is signed out everywhere."
 
     @verb(
         "Make platform admin",

@@ -19,6 +19,15 @@ class Credentials(serializers.Serializer[Any]):
 
     email = serializers.EmailField(max_length=254)
     password = serializers.CharField(max_length=1024, trim_whitespace=False, write_only=True)
+    otp = serializers.CharField(
+        max_length=32,
+        required=False,
+        allow_blank=True,
+        default="",
+        write_only=True,
+        help_text="A code of the authenticator app, or a recovery code, of who has a second "
+        "factor: 401 `second_factor_required` without, `second_factor_invalid` for a wrong one.",
+    )
 
 
 class RefreshInput(serializers.Serializer[Any]):

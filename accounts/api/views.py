@@ -21,6 +21,7 @@ from accounts import (
     businesses,
     holdings,
     members,
+    second_factor,
     tenancy,
     tokens,
 )
@@ -284,6 +285,23 @@ class Members(ListModelMixin, ApiViewSet):
         """Remove a member; their account stays."""
         membership, caller = members.get_member(user_id), caller_of(request)
         members.remove(membership=membership, by=caller, now=timezone.now())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class MemberSecondFactor(ApiView):
+    """The second factor of a member."""
+
+    permission = "users.manage"
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, user_id: int) -> Response:
+        """Take a lost second factor off a member, who is signed out everywhere.
+
+        403 `beyond_own_permissions` for who holds more than the caller or works elsewhere too,
+        404 when there is none.
+        """
+        membership = members.get_member(user_id)
+        second_factor.reset(membership=membership, by=caller_of(request), now=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

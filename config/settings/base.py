@@ -45,6 +45,7 @@ INSTALLED_APPS = [
     "guardian",
     "auditlog",
     "axes",
+    "django_otp",
     "import_export",
     "django_celery_beat",
     "django_prometheus",

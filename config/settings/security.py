@@ -47,6 +47,9 @@ AXES_USERNAME_CALLABLE = "accounts.lockout.username"
 AXES_CLIENT_IP_CALLABLE = "accounts.lockout.address"
 AXES_LOCKOUT_CALLABLE = "accounts.lockout.respond"
 
+# Platform admins hold everything: with this they do nothing without a second factor.
+PLATFORM_ADMINS_NEED_SECOND_FACTOR = env.bool("PLATFORM_ADMINS_NEED_SECOND_FACTOR", default=False)
+
 SESSION_COOKIE_SECURE = not DEBUG
 SESSION_COOKIE_AGE = 12 * 60 * 60
 SESSION_COOKIE_SAMESITE = "Lax"

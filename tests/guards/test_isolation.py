@@ -64,6 +64,7 @@ FOREIGN: dict[str, Reference] = {
     "tag": (lambda one: one.tag.pk, "number"),
     "tag-contacts": (lambda one: one.tag.pk, "number"),
     "template": (lambda one: one.template.pk, "uuid"),
+    "user-second-factor": (lambda one: one.users[Role.AGENT].pk, "number"),
     "user": (lambda one: one.users[Role.AGENT].pk, "number"),
 }
 MISSING = {"uuid": str(new_id()), "phone": UNKNOWN_PHONE, "number": UNKNOWN_NUMBER}
