@@ -21,7 +21,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.template.loader import render_to_string
 
-from accounts import grants, holdings, jobs, members, roles, standing, tenancy, users
+from accounts import approvals, grants, holdings, jobs, members, roles, standing, tenancy, users
 from accounts.access import Access
 from accounts.models import Invitation, Membership, User
 from accounts.signals import InvitationChanged, invitation_changed
@@ -63,16 +63,18 @@ class Joined:
     membership: Membership
 
 
-@transaction.atomic
+@approvals.asking
 def invite(*, email: str, role: str, by: Access, now: datetime, name: str = "") -> Invitation:
     """Ask somebody to join the business in scope. Announces `InvitationChanged`.
 
-    Nobody offers a role with rights they do not hold. Raises `AlreadyMember`, `AlreadyInvited`.
+    Nobody offers a role with rights they do not hold. Raises `AlreadyMember`, `AlreadyInvited`,
+    `ApprovalRequired` where two people make an owner.
     """
     grants.require_within(roles.of_role(role), held=by.permissions)
     email = email.strip().lower()
     if members.list_members().filter(user__email__iexact=email).exists():
         raise members.AlreadyMember("This person is already a member.", attr="email")
+    members.require_second_person(email=email, role=role, by=by, now=now)
     pending = Invitation.objects.filter(email__iexact=email, status=Status.PENDING)
     pending.filter(expires_at__lte=now).update(status=Status.REVOKED, answered_at=now)
     try:

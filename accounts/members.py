@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from accounts import api_keys, grants, holdings, roles, sign_ins, standing, tenancy
+from accounts import api_keys, approvals, grants, holdings, roles, sign_ins, standing, tenancy
 from accounts.access import Access
+from accounts.approvals import Asks
 from accounts.models import Business, Membership, Role, User
+from accounts.models_security import ApprovalKind
 from accounts.signals import MemberRoleChanged, member_role_changed
 from accounts.tenancy import Door, current_id
 from config.lib.errors import Conflict, NotFound
@@ -55,9 +58,12 @@ def join(*, user: User, role: str, by: Access) -> Membership:
     return membership
 
 
-@transaction.atomic
-def change_role(*, membership: Membership, role: str, by: Access) -> Membership:
-    """Give a member another role. Raises `LastOwner`, or `NotAllowed` above one's own rank."""
+@approvals.asking
+def change_role(*, membership: Membership, role: str, by: Access, now: datetime) -> Membership:
+    """Give a member another role. Raises `LastOwner`, or `NotAllowed` above one's own rank.
+
+    Raises `ApprovalRequired` where two people make an owner.
+    """
     locked = _lock(membership)
     before = locked.role
     if before == role:
@@ -65,6 +71,7 @@ def change_role(*, membership: Membership, role: str, by: Access) -> Membership:
     _require_rank(before, by)
     _require_rank(role, by)
     _require_other_owner(locked)
+    require_second_person(email=locked.user.email, role=role, by=by, now=now)
     locked.role = role
     locked.save(update_fields=["role"])
     _announce(locked, before=before, after=role, by=by)
@@ -87,6 +94,25 @@ def remove(*, membership: Membership, by: Access, now: datetime) -> None:
     _announce(locked, before=locked.role, after="", by=by)
     locked.delete()
     _sign_out_stranger(locked.user, by=by, now=now)
+
+
+def require_second_person(*, email: str, role: str, by: Access, now: datetime) -> None:
+    """Use up the approval of another owner for making this person one, if the business wants it.
+
+    For steps marked `@approvals.asking`. Raises `ApprovalRequired` or `ApprovalVoid`.
+    """
+    if role != Role.OWNER:
+        return
+    person = email.strip().lower()
+    approvals.require(
+        kind=ApprovalKind.OWNER_GRANT,
+        subject_type="owner",
+        subject_id=hashlib.sha256(person.encode()).hexdigest(),
+        digest=approvals.digest_of({"the person": person, "the role": str(role)}),
+        by=by,
+        now=now,
+        asks=Asks(f"Make {person} an owner", (("Person", person), ("Role", Role.OWNER.label))),
+    )
 
 
 def _lock(membership: Membership) -> Membership:

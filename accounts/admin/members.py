@@ -258,7 +258,9 @@ class MembershipAdmin(TenantAdmin[Membership]):
     @verb("Change role", permission="users.manage", icon="badge", form=RoleForm)
     def change_role(self, call: Call) -> str:
         """Give another role."""
-        changed = members.change_role(membership=call.obj, role=call.data["role"], by=call.by)
+        changed = members.change_role(
+            membership=call.obj, role=call.data["role"], by=call.by, now=call.now
+        )
         return f"{changed.user} is {changed.get_role_display().lower()} now."
 
     @verb("Grant permissions", permission="permissions.manage", icon="key", form=GrantForm)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from django.db import transaction
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
@@ -175,11 +174,12 @@ class Grants(ApiView):
         """Give a member a role, or permissions beside it."""
         given = valid(GrantInput, request)
         membership, caller = members.get_member(given["user"]), caller_of(request)
-        with transaction.atomic():
-            if "role" in given:
-                members.change_role(membership=membership, role=given["role"], by=caller)
-            if "permissions" in given:
-                grants.give(membership=membership, by=caller, **_about(given))
+        if "role" in given:
+            members.change_role(
+                membership=membership, role=given["role"], by=caller, now=timezone.now()
+            )
+        if "permissions" in given:
+            grants.give(membership=membership, by=caller, **_about(given))
         return _holding(given["user"])
 
 
@@ -205,12 +205,13 @@ class MemberPermissions(ApiView):
         """
         given = valid(ReplaceInput, request)
         membership, caller = members.get_member(user_id), caller_of(request)
-        with transaction.atomic():
-            if "role" in given:
-                members.change_role(membership=membership, role=given["role"], by=caller)
-            if "object" not in given:
-                grants.take_for_objects(membership=membership, by=caller, now=timezone.now())
-            grants.put(membership=membership, by=caller, **_about(given))
+        if "role" in given:
+            members.change_role(
+                membership=membership, role=given["role"], by=caller, now=timezone.now()
+            )
+        if "object" not in given:
+            grants.take_for_objects(membership=membership, by=caller, now=timezone.now())
+        grants.put(membership=membership, by=caller, **_about(given))
         return _holding(user_id)
 
     @extend_schema(responses={204: None})
@@ -316,7 +317,7 @@ def _about(given: dict[str, Any]) -> dict[str, Any]:
 def _assign(user_id: int, role: str, caller: Access) -> dict[str, object]:
     try:
         membership = members.get_member(user_id)
-        members.change_role(membership=membership, role=role, by=caller)
+        members.change_role(membership=membership, role=role, by=caller, now=timezone.now())
     except ProjectError as error:
         return {"user": user_id, "done": False, "code": error.code, "detail": error.detail}
     return {"user": user_id, "done": True, "code": None, "detail": None}

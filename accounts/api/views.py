@@ -277,7 +277,9 @@ class Members(ListModelMixin, ApiViewSet):
         """Give a member another role."""
         membership = members.get_member(user_id)
         role = valid(serializers.RoleInput, request)["role"]
-        members.change_role(membership=membership, role=role, by=caller_of(request))
+        members.change_role(
+            membership=membership, role=role, by=caller_of(request), now=timezone.now()
+        )
         return Response(_member(members.get_member(user_id)))
 
     @extend_schema(responses={204: None})

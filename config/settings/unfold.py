@@ -27,12 +27,6 @@ UNFOLD: dict[str, Any] = {
             "href": lambda request: static("switchboard/icon.svg"),
         },
     ],
-    "ACCOUNT": {
-        "navigation": [
-            {"title": "Change password", "link": reverse_lazy("admin:password_change")},
-            {"title": "Second factor", "link": reverse_lazy("admin:second_factor")},
-        ],
-    },
     "SHOW_HISTORY": "config.navigation.shows_history",
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [lambda request: static("switchboard/admin.css")],
@@ -58,6 +52,7 @@ UNFOLD: dict[str, Any] = {
         "navigation": [
             {"title": "Where I am signed in", "link": reverse_lazy("admin:own_page")},
             {"title": "Change password", "link": reverse_lazy("admin:password_change")},
+            {"title": "Second factor", "link": reverse_lazy("admin:second_factor")},
         ],
     },
     "SIDEBAR": {

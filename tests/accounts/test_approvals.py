@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -411,3 +413,71 @@ def test_which_campaigns_need_a_second_person(
     SecurityPolicy.objects.update(**settings)
 
     assert security.needs_second_person(people=people) is is_needed
+
+
+# new owners
+
+
+@pytest.fixture
+def two_owners(cast: Cast, dora: User) -> User:
+    """Have two people make an owner; return the second."""
+    SecurityPolicy.objects.update(two_person=["owner_grant"])
+    return dora
+
+
+def test_a_new_owner_needs_a_second_owner(cast: Cast, two_owners: User) -> None:
+    alice, body = client_of(cast.alice), {"role": "owner"}
+    url = f"/api/users/{cast.bob.pk}"
+
+    refused = alice.patch(url, body)
+    error = refused.json()["errors"][0]
+    done = client_of(two_owners).post(f"/api/approvals/{error['extra']['approval']}/approve")
+    made = alice.patch(url, body)
+
+    assert (refused.status_code, error["code"]) == (409, "approval_required")
+    assert (done.status_code, made.status_code) == (200, 200)
+    assert Membership.objects.get(user=cast.bob).role == "owner"
+
+
+@pytest.mark.parametrize("how", ["add", "grant", "replace", "assign"])
+def test_no_route_makes_an_owner_alone(cast: Cast, two_owners: User, how: str) -> None:
+    alice, bob = client_of(cast.alice), cast.bob.pk
+    calls = {
+        "add": lambda: alice.post("/api/users", {"email": "new@example.com", "role": "owner"}),
+        "grant": lambda: alice.post("/api/permissions", {"user": bob, "role": "owner"}),
+        "replace": lambda: alice.put(f"/api/permissions/{bob}", {"role": "owner"}),
+        "assign": lambda: alice.post("/api/permissions/assign", {"users": [bob], "role": "owner"}),
+    }
+
+    answer = calls[how]()
+
+    assert "approval_required" in answer.content.decode()
+    assert Approval.objects.get().status == "open"
+    assert not User.objects.filter(email="new@example.com").exists()
+    assert Membership.objects.filter(business=cast.business, role=Role.OWNER).count() == 2
+
+
+def test_the_page_of_members_asks_too(cast: Cast, two_owners: User) -> None:
+    client = Client()
+    client.force_login(cast.alice, backend="django.contrib.auth.backends.ModelBackend")
+    membership = Membership.objects.get(user=cast.bob)
+    url = reverse("admin:accounts_membership_change_role", args=[membership.pk])
+
+    answer = client.post(url, {"role": "owner"})
+
+    assert "needs a second person" in answer.content.decode()
+    assert Approval.objects.get().title == "Make bob@example.com an owner"
+
+
+def test_a_manager_does_not_approve_an_owner(cast: Cast, two_owners: User) -> None:
+    manager = cast.add(Role.MANAGER)
+    client_of(cast.alice).patch(f"/api/users/{cast.bob.pk}", {"role": "owner"})
+
+    with pytest.raises(NotAllowed):
+        approve(cast, Approval.objects.get(), manager)
+
+
+def test_other_roles_need_nobody(cast: Cast, two_owners: User) -> None:
+    changed = client_of(cast.alice).patch(f"/api/users/{cast.bob.pk}", {"role": "manager"})
+
+    assert changed.status_code == 200
