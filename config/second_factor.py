@@ -45,6 +45,14 @@ class CodeForm(OperatorForm):
     )
 
 
+class FirstCodeForm(CodeForm):
+    """The first code of a new app."""
+
+    def prepare(self) -> None:
+        """Ask for nothing else."""
+        self.fields["code"].help_text = "The six digits the app shows now."
+
+
 class PasswordForm(OperatorForm):
     """One's own password, once more."""
 
@@ -136,7 +144,7 @@ class _Page:
         return redirect("admin:second_factor")
 
     def _confirm(self) -> HttpResponse:
-        form = CodeForm(self.request.POST, request=self.request)
+        form = FirstCodeForm(self.request.POST, request=self.request)
         here = self.request.session.get(sign_ins.SESSION_KEY)
         if form.is_valid():
             try:
@@ -202,7 +210,7 @@ class _Page:
             "step": self.step,
             "owes": bool(caller and caller.owes_second_factor),
             "is_demanded": second_factor.is_demanded(self.user),
-            "code_form": form if pending and self.step == "confirm" else CodeForm(),
+            "code_form": form if pending and self.step == "confirm" else FirstCodeForm(),
             "ask": (ChangeForm if self.device else PasswordForm)(request=self.request),
             "asked": self.request.GET.get("do", "") if form is None else self.step,
         }

@@ -20,7 +20,7 @@ from config.lib.errors import ProjectError
 
 _MANAGE: Final = "businesses.manage"
 _OFFERED: Final = [
-    (ApprovalKind.CAMPAIGN, "Campaigns: all of them, or those above the limits below"),
+    (ApprovalKind.CAMPAIGN, "Campaigns (limits below)"),
     (ApprovalKind.TEMPLATE, "Approving a template before it goes to Meta"),
     (ApprovalKind.OWNER_GRANT, "Making somebody an owner"),
     (ApprovalKind.MASS_ERASURE, "Erasing the data of many people at once"),
