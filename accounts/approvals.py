@@ -288,12 +288,12 @@ def changed_parts(approval: Approval, parts: Mapping[str, object]) -> list[str]:
     return [name for name, value in parts.items() if approval.parts.get(name) != _hash(value)]
 
 
-def watch(kind: str, now_of: Callable[[str], Mapping[str, object] | None]) -> None:
+def watch(subject_type: str, now_of: Callable[[str], Mapping[str, object] | None]) -> None:
     """Have what is asked compared with what is there before somebody approves it.
 
-    `now_of` gives the parts of a subject by its id, None when it is gone.
+    `now_of` gives the parts of a subject of this type by its id, None when it is gone.
     """
-    _WATCHED[kind] = now_of
+    _WATCHED[subject_type] = now_of
 
 
 def list_visible(by: Access) -> QuerySet[Approval]:
@@ -305,6 +305,15 @@ def list_visible(by: Access) -> QuerySet[Approval]:
     person = _person_of(by)
     mine = Q(requested_by=person) if person is not None else Q(pk__in=[])
     return rows.filter(Q(kind__in=kinds) | mine)
+
+
+def count_waiting(by: Access, now: datetime) -> int:
+    """Return how many requests wait for the caller's decision."""
+    if by.user is None or by.business is None:
+        return 0
+    kinds = [kind for kind, needed in NEEDED.items() if needed <= by.permissions]
+    rows = Approval.objects.filter(status=Status.OPEN, expires_at__gt=now, kind__in=kinds)
+    return rows.exclude(requested_by=by.user).count() if kinds else 0
 
 
 def get(id_: UUID, *, by: Access) -> Approval:
@@ -565,7 +574,7 @@ def _sentence(approval: Approval, changed: Sequence[str]) -> str:
 
 def _require_fresh(approval: Approval, *, by: Access, now: datetime) -> None:
     """End a request that is no longer about what is there, and say so."""
-    now_of = _WATCHED.get(approval.kind)
+    now_of = _WATCHED.get(approval.subject_type)
     if now_of is None or approval.status != Status.OPEN:
         return
     parts = now_of(approval.subject_id)

@@ -18,5 +18,5 @@ class ComplianceConfig(AppConfig):
 
         receivers.connect()
         holders.register()
-        approvals.watch("mass_erasure", mass.parts_of)
+        approvals.watch(mass.SUBJECT, mass.parts_of)
         rows.watch_all()

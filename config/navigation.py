@@ -9,8 +9,12 @@ from django.apps import apps
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 
+from accounts import access, approvals
 from config.lib.admin import asking
+
+APPROVALS: Final = "accounts.approval"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ GROUPS: Final[tuple[tuple[str, tuple[Page, ...]], ...]] = (
             ),
             Page("Invitations", "accounts.invitation", "outgoing_mail"),
             Page("API keys", "accounts.apikey", "key"),
-            Page("Approvals", "accounts.approval", "how_to_reg"),
+            Page("Approvals", APPROVALS, "how_to_reg"),
             Page("Security", "accounts.securitypolicy", "lock_person"),
             Page("Audit trail", "compliance.auditentry", "policy"),
             Page("Businesses", "accounts.business", "storefront"),
@@ -94,7 +98,7 @@ def build(request: HttpRequest) -> list[dict[str, Any]]:
     first = {"title": "Dashboard", "icon": "dashboard", "link": reverse("admin:index")}
     groups: list[dict[str, Any]] = [{"items": [first]}]
     for title, pages in GROUPS:
-        items = [_item(page) for page in pages if _is_open(request, page)]
+        items = [_item(page, request) for page in pages if _is_open(request, page)]
         if items:
             groups.append({"title": title, "separator": True, "items": items})
     return groups
@@ -112,13 +116,17 @@ def _is_open(request: HttpRequest, page: Page) -> bool:
     return can_open(request, page.model)
 
 
-def _item(page: Page) -> dict[str, Any]:
+def _item(page: Page, request: HttpRequest) -> dict[str, Any]:
     name = page.model.replace(".", "_", 1)
-    return {
+    item: dict[str, Any] = {
         "title": page.title,
         "icon": page.icon,
         "link": reverse(f"admin:{name}_{page.view}"),
     }
+    caller = access.of(request)
+    if page.model == APPROVALS and caller is not None:
+        item["badge"] = approvals.count_waiting(caller, timezone.now()) or None
+    return item
 
 
 def shows_history(request: HttpRequest) -> bool:

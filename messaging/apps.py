@@ -23,4 +23,4 @@ class MessagingConfig(AppConfig):
         grantable.register()
         privacy.register()
         persons.register(people.keys_of_many)
-        approvals.watch("campaign", approval.now_of)
+        approvals.watch(approval.SUBJECT, approval.now_of)

@@ -33,6 +33,7 @@ _TONES: Final = {
 _PAGES: Final = {
     "campaign": "admin:messaging_campaign_change",
     "privacy_batch": "admin:compliance_privacybatch_change",
+    "owner": "admin:accounts_membership_changelist",
     "security_policy": "admin:accounts_securitypolicy_changelist",
 }
 

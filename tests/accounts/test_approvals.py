@@ -481,3 +481,19 @@ def test_other_roles_need_nobody(cast: Cast, two_owners: User) -> None:
     changed = client_of(cast.alice).patch(f"/api/users/{cast.bob.pk}", {"role": "manager"})
 
     assert changed.status_code == 200
+
+
+def test_the_menu_counts_what_waits_for_the_reader(cast: Cast, dora: User) -> None:
+    asked(cast)
+    now = timezone.now()
+
+    counts = {
+        name: approvals.count_waiting(access_of(cast, user), now)
+        for name, user in {"alice": cast.alice, "dora": dora, "bob": cast.bob}.items()
+    }
+    client = Client()
+    client.force_login(dora, backend="django.contrib.auth.backends.ModelBackend")
+
+    assert counts == {"alice": 0, "dora": 1, "bob": 0}
+    assert approvals.count_waiting(access_of(cast, dora), now + timedelta(days=8)) == 0
+    assert client.get("/admin/").status_code == 200
