@@ -312,8 +312,10 @@ def count_waiting(by: Access, now: datetime) -> int:
     if by.user is None or by.business is None:
         return 0
     kinds = [kind for kind, needed in NEEDED.items() if needed <= by.permissions]
-    rows = Approval.objects.filter(status=Status.OPEN, expires_at__gt=now, kind__in=kinds)
-    return rows.exclude(requested_by=by.user).count() if kinds else 0
+    # A page of the whole installation has the menu too, and no business in scope.
+    with tenancy.scope(by.business):
+        rows = Approval.objects.filter(status=Status.OPEN, expires_at__gt=now, kind__in=kinds)
+        return rows.exclude(requested_by=by.user).count() if kinds else 0
 
 
 def get(id_: UUID, *, by: Access) -> Approval:
