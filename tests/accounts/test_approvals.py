@@ -23,7 +23,7 @@ from accounts.approvals import (
     asking,
     digest_of,
 )
-from accounts.models import ApiKey, Approval, Membership, Role, SecurityPolicy, User
+from accounts.models import ApiKey, Approval, Invitation, Membership, Role, SecurityPolicy, User
 from compliance.models import AuditEntry
 from config.lib.errors import InvalidInput, NotAllowed, NotFound
 from tests.factories.cast import Cast, client_of, client_of_key
@@ -453,7 +453,7 @@ def test_no_route_makes_an_owner_alone(cast: Cast, two_owners: User, how: str) -
 
     assert "approval_required" in answer.content.decode()
     assert Approval.objects.get().status == "open"
-    assert not User.objects.filter(email="new@example.com").exists()
+    assert not Invitation.objects.exists()
     assert Membership.objects.filter(business=cast.business, role=Role.OWNER).count() == 2
 
 
