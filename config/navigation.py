@@ -50,6 +50,7 @@ GROUPS: Final[tuple[tuple[str, tuple[Page, ...]], ...]] = (
             Page("Opt-out words", "compliance.optoutword", "front_hand"),
             Page("Contact policy", "compliance.contactpolicy", "bedtime"),
             Page("Privacy requests", "compliance.privacyrequest", "shield_person"),
+            Page("Several erasures", "compliance.privacybatch", "group_remove"),
             Page("Retention", "compliance.retentionrule", "auto_delete"),
         ),
     ),

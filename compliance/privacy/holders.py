@@ -48,8 +48,10 @@ class ConsentHolder:
         """Delete state and ledger; somebody who is back already gets their opt-out again."""
         if not person.keys:
             return
-        while any(removed := _delete_consent(person)):
-            yield Step({"states": removed[0], "events": removed[1]})
+        while (sources := _delete_consent(person)) is not None:
+            # The opt-out the erasure itself wrote is nothing the person said.
+            said = sum(source != ConsentEvent.Source.PRIVACY for source in sources)
+            yield Step({"events": said} if said else {})
         if registry.identify(Person(keys=person.keys)).contacts - person.contacts:
             suppression.bring_back(sorted(person.keys))
 
@@ -125,7 +127,8 @@ def register() -> None:
     registry.register_index("consent", consent)
 
 
-def _delete_consent(person: Person) -> tuple[int, int]:
+def _delete_consent(person: Person) -> list[str] | None:
+    """Delete the state and a page of the ledger; return the events' sources, None at the end."""
     where: Mapping[str, Any] = {
         "business": tenancy.current_id(),
         "addresses": sorted(person.keys),
@@ -135,7 +138,8 @@ def _delete_consent(person: Person) -> tuple[int, int]:
         cursor.execute(_DELETE_STATES, where)
         states = cursor.rowcount
         cursor.execute(_DELETE_EVENTS, where)
-        return states, cursor.rowcount
+        sources = [source for (source,) in cursor.fetchall()]
+        return sources if states or sources else None
 
 
 _DELETE_STATES: Final = (
@@ -146,7 +150,7 @@ _DELETE_STATES: Final = (
 _DELETE_EVENTS: Final = (
     "DELETE FROM compliance_consentevent WHERE id IN (SELECT id FROM compliance_consentevent "
     "WHERE business_id = %(business)s AND address = ANY(%(addresses)s) LIMIT %(limit)s) "
-    "AND set_config('switchboard.erasing', 'on', true) = 'on'"
+    "AND set_config('switchboard.erasing', 'on', true) = 'on' RETURNING source"
 )
 
 
