@@ -9,10 +9,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django = get_asgi_application()
 
 from config.bodies import BodyLimit  # noqa: E402  # needs the apps to be ready
-from config.startup import require_sound_settings  # noqa: E402  # needs the apps to be ready
+from config.startup import require_serving_role, require_sound_settings  # noqa: E402  # needs the apps to be ready
 from messaging.webhooks.intake import Intake  # noqa: E402  # needs the apps to be ready
 
 require_sound_settings()
+require_serving_role()
 
 behind = BodyLimit(django)
 application = Intake(behind)

@@ -52,10 +52,14 @@ def record_heartbeat(**_: object) -> None:
 @beat_init.connect
 def refuse_unsound_settings(**_: object) -> None:
     """Stop a worker or beat that lacks what production must not start without."""
-    from config.startup import require_sound_settings  # its checks need the apps loaded
+    from config.startup import (
+        require_serving_role,
+        require_sound_settings,
+    )  # its checks need the apps loaded
 
     try:
         require_sound_settings()
+        require_serving_role()
     except ImproperlyConfigured as error:
         # Celery logs and ignores any other exception of a signal's receiver.
         raise SystemExit(f"Switchboard does not start: {error}") from error

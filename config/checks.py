@@ -8,18 +8,10 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connection
 
+from config.lib.postgres import roles
 from config.settings.security import DEV_SECRET_KEY
 
 TAG = "deployment"
-
-# The roles that row-level security does not bind.
-_UNBOUND_ROLE = """
-    SELECT rolsuper, rolbypassrls,
-           EXISTS (SELECT 1 FROM pg_class
-                   WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace
-                     AND relowner = pg_roles.oid)
-    FROM pg_roles WHERE rolname = current_user
-"""
 
 
 @register(TAG)
@@ -89,13 +81,5 @@ def check_database_role(
     if settings.DEBUG or settings.DATABASE_ROLE == "owner" or "default" not in (databases or []):
         return []
     with connection.cursor() as cursor:
-        cursor.execute(_UNBOUND_ROLE)
-        is_superuser, bypasses, owns_tables = cursor.fetchone()
-    what = (is_superuser and "a superuser") or (bypasses and "BYPASSRLS") or "the tables' owner"
-    if not (is_superuser or bypasses or owns_tables):
-        return []
-    text = (
-        f"The role of DATABASE_URL is {what}, so row-level security does not hold: use a plain "
-        "role there and the owner in DATABASE_OWNER_URL."
-    )
-    return [Error(text, id="config.E005")]
+        escape = roles.find_escape(cursor)
+    return [Error(escape, id="config.E005")] if escape else []

@@ -9,11 +9,14 @@ import sys
 import time
 
 import django
+import psycopg
+from django.conf import settings
 from django.core.checks import ERROR, CheckMessage, Tags, run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, connection
 
 from config import checks
+from config.lib.postgres import roles
 
 WAIT_SECONDS = 60.0
 
@@ -27,6 +30,27 @@ def require_plain_role() -> None:
     """Raise ImproperlyConfigured when the database role escapes row-level security."""
     found = run_checks(tags=[Tags.database], databases=["default"])
     _raise_first_error([one for one in found if str(one.id).startswith("config.")])
+
+
+def require_serving_role() -> None:
+    """Raise ImproperlyConfigured where production would serve as a role no policy binds.
+
+    A database that does not answer yet is asked again by the first connection.
+    """
+    if settings.DEBUG:
+        return
+    if settings.DATABASE_ROLE == "owner":
+        raise ImproperlyConfigured("DATABASE_ROLE=owner is for migrations, not for serving.")
+    try:
+        with (
+            psycopg.connect(**connection.get_connection_params()) as asked,
+            asked.cursor() as cursor,
+        ):
+            escape = roles.find_escape(cursor)
+    except psycopg.OperationalError:
+        return
+    if escape:
+        raise ImproperlyConfigured(escape)
 
 
 def wait_for_database(*, seconds: float = WAIT_SECONDS) -> None:

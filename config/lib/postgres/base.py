@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.postgresql import base
 from django.db.utils import NotSupportedError
 from psycopg.pq import TransactionStatus
 
-from config.lib.postgres import sight
+from config.lib.postgres import roles, sight
 
 if TYPE_CHECKING:
     import psycopg
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 # They see no rows, and must also work in a transaction that failed.
 _OF_TRANSACTIONS: Final = (b"SAVEPOINT", b"RELEASE", b"ROLLBACK")
+# Connections whose role was looked at, by alias: once in each process.
+_BOUND: Final[set[str]] = set()
 _SPEAKABLE: Final = frozenset({TransactionStatus.IDLE, TransactionStatus.INTRANS})
 
 
@@ -79,6 +83,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_connection_params(self) -> dict[str, Any]:
         """Make every cursor one that carries its sight."""
         return super().get_connection_params() | {"cursor_factory": Cursor}
+
+    def init_connection_state(self) -> None:
+        """Refuse to work in production as a role that the policies do not bind."""
+        super().init_connection_state()
+        if settings.DEBUG or self.alias in _BOUND or self.connection is None:
+            return
+        with self.connection.cursor() as cursor:
+            if escape := roles.find_escape(cursor):
+                raise ImproperlyConfigured(escape)
+        _BOUND.add(self.alias)
 
     def create_cursor(self, name: str | None = None) -> Any:
         """Make a cursor of the client's.
