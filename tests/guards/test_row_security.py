@@ -13,10 +13,12 @@ pytestmark = pytest.mark.django_db
 
 # Tables of ours that hold no row of a business.
 OF_NO_BUSINESS = {
+    "accounts_signin": "a person's session or token, whichever of their businesses it is used in",
     "accounts_user": "a person, who may belong to several businesses",
     "accounts_user_groups": "not used: Django makes it",
     "accounts_user_user_permissions": "not used: Django makes it",
     "backups_backup": "archives of the whole installation; metadata only",
+    "compliance_privacykey": "the key of the installation that addresses are hashed with, sealed",
     "messaging_latestfact": "ids of Meta's and times, to put its news in order",
     "messaging_pendingevent": "which raw events wait; nobody has read yet whose they are",
     "messaging_portfoliorecipient": "ids only; a portfolio's limit is shared by its businesses",
