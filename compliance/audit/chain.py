@@ -57,6 +57,13 @@ def head(business_id: UUID | None) -> Head:
     return Head(business_id, last.position, last.chain_hash)
 
 
+def hash_at(business_id: UUID | None, position: int) -> str:
+    """Return the hash of the chain at a position; empty when there is no such link."""
+    with sight(business_id):
+        links = AuditLink.objects.filter(of(business_id), position=position)
+        return links.values_list("chain_hash", flat=True).first() or ""
+
+
 def count_waiting(business_id: UUID | None) -> int:
     """Return how many entries of a business wait to be chained."""
     with sight(business_id):

@@ -20,6 +20,7 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import Storage
 
+from compliance.audit import chain
 from compliance.audit.chain import Head
 from config.lib import crypto
 from config.lib.storage import storage_for
@@ -38,8 +39,17 @@ class Checkpoint:
     is_genuine: bool
 
 
+class ChainNotFollowing(Exception):
+    """Raise when a chain no longer leads on from what was signed of it."""
+
+
 def write(head: Head, *, now: datetime) -> bool:
-    """Store a signed checkpoint unless the newest one says the same; tell whether it did."""
+    """Store a signed checkpoint unless the newest one says the same; tell whether it did.
+
+    Raises `ChainNotFollowing`, and leaves the checkpoints as they are, when the chain lost what
+    the newest one signed: signing its new end would hide that.
+    """
+    require_following(head.business_id)
     place, folder = _storage(), _folder(head.business_id)
     names = _names(place, folder)
     day = now.astimezone(UTC).strftime("%Y-%m-%d")
@@ -59,6 +69,22 @@ def read(business_id: UUID | None) -> Iterator[Checkpoint]:
     for name in _names(place, folder):
         with place.open(f"{folder}/{name}") as file:
             yield _parsed(business_id, name, file.read())
+
+
+def require_following(business_id: UUID | None) -> None:
+    """Raise `ChainNotFollowing` unless the newest checkpoint is on the chain as it is now."""
+    place, folder = _storage(), _folder(business_id)
+    names = _names(place, folder)
+    if not names:
+        return
+    with place.open(f"{folder}/{names[-1]}") as file:
+        newest = _parsed(business_id, names[-1], file.read())
+    if not newest.is_genuine:
+        raise ChainNotFollowing(f"the checkpoint {newest.name} was not signed by Switchboard")
+    if chain.hash_at(business_id, newest.head.position) != newest.head.chain_hash:
+        raise ChainNotFollowing(
+            f"entry {newest.head.position}, signed at {newest.at}, is not what it was or is gone"
+        )
 
 
 def chains() -> list[UUID | None]:

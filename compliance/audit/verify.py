@@ -66,14 +66,17 @@ def describe(finding: Finding) -> str:
 
 def _chained(business_id: UUID | None, seen: list[checkpoints.Checkpoint]) -> Iterator[Finding]:
     yield from (_forged(business_id, one) for one in seen if not one.is_genuine)
-    due = {one.head.position: one for one in seen if one.is_genuine}
+    due: dict[int, list[checkpoints.Checkpoint]] = {}
+    for one in seen:
+        if one.is_genuine:
+            due.setdefault(one.head.position, []).append(one)
     end = Head(business_id, 0, canonical.first_hash(business_id))
     for link, entry in _walk(business_id):
         yield from _gap(end, link)
         yield from _entry(link, entry)
         if canonical.next_hash(end.chain_hash, link.digest) != link.chain_hash:
             yield _of(link, "changed", "its link does not follow from the one before it")
-        yield from _at(due.get(link.position), link)
+        yield from _at(due.get(link.position, []), link)
         end = Head(business_id, link.position, link.chain_hash)
     yield from _beyond(end, due)
 
@@ -109,13 +112,14 @@ def _entry(link: AuditLink, entry: AuditEntry | None) -> Iterator[Finding]:
         yield _of(link, "inserted", _UNSIGNED)
 
 
-def _at(checkpoint: checkpoints.Checkpoint | None, link: AuditLink) -> Iterator[Finding]:
-    if checkpoint and checkpoint.head.chain_hash != link.chain_hash:
+def _at(signed: list[checkpoints.Checkpoint], link: AuditLink) -> Iterator[Finding]:
+    checkpoint = next((one for one in signed if one.head.chain_hash != link.chain_hash), None)
+    if checkpoint:
         detail = f"the chain up to here is not the one the checkpoint of {checkpoint.at} signed"
         yield _of(link, "changed", detail)
 
 
-def _beyond(end: Head, due: dict[int, checkpoints.Checkpoint]) -> Iterator[Finding]:
+def _beyond(end: Head, due: dict[int, list[checkpoints.Checkpoint]]) -> Iterator[Finding]:
     last = max(due, default=0)
     if last <= end.position:
         return
@@ -123,7 +127,7 @@ def _beyond(end: Head, due: dict[int, checkpoints.Checkpoint]) -> Iterator[Findi
     which = (
         f"entry {first} is" if missing == 1 else f"the last {missing} entries from {first} on are"
     )
-    detail = f"{which} gone: the checkpoint of {due[last].at} signed {last}"
+    detail = f"{which} gone: the checkpoint of {due[last][0].at} signed {last}"
     yield Finding("removed", end.business_id, first, None, detail)
 
 

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
+import redis as redis_py
 import structlog
 from django.conf import settings
 from django.core.mail import send_mail
 
+from config.lib import redis
 from config.lib.jobs import Job
 
 logger = structlog.get_logger(__name__)
@@ -20,6 +22,7 @@ logger = structlog.get_logger(__name__)
 DELIVER: Final = Job("alerts.deliver")
 PAGERDUTY_URL: Final = "https://events.pagerduty.com/v2/enqueue"
 _TIMEOUT_SECONDS = 10
+_HOUR_SECONDS: Final = 3600
 
 Channel = Callable[[str, str, str], None]
 
@@ -38,6 +41,16 @@ def send(title: str, detail: str, severity: Severity = Severity.WARNING) -> None
     logger.warning("alert", title=title, detail=detail, severity=str(severity))
     if _channels():
         DELIVER.enqueue(title=title, detail=detail, severity=str(severity))
+
+
+def send_hourly(title: str, detail: str, severity: Severity = Severity.WARNING) -> None:
+    """Send the alert unless one of this title was sent within the hour; without Redis, always."""
+    try:
+        is_first = redis.client().set(redis.key("alert", title), 1, nx=True, ex=_HOUR_SECONDS)
+    except redis_py.RedisError:
+        is_first = True
+    if is_first:
+        send(title, detail, severity)
 
 
 def deliver(*, title: str, detail: str, severity: str) -> dict[str, int]:

@@ -186,6 +186,31 @@ def test_the_last_ten_deleted_with_their_links_are_missed(trail: Business, as_ow
     assert "the last 10 entries from 21 on" in finding.detail
 
 
+def test_sealing_on_hides_no_entry_that_is_gone(trail: Business, as_owner: Owner) -> None:
+    gone = AuditLink.objects.filter(business=trail, position__gt=20)
+    ids = list(gone.values_list("entry_id", flat=True))
+    as_owner("DELETE FROM compliance_auditlink WHERE entry_id = ANY(%s)", ids)
+    as_owner("DELETE FROM compliance_auditentry WHERE id = ANY(%s)", ids)
+
+    write(1)
+    counts = sealing.run(now=timezone.now())
+
+    assert counts["unsigned"] == 1
+    assert ("removed", 22) in found(trail)
+
+
+def test_a_chain_grown_again_to_its_length_is_not_signed(trail: Business, as_owner: Owner) -> None:
+    gone = AuditLink.objects.filter(business=trail, position__gt=20)
+    ids = list(gone.values_list("entry_id", flat=True))
+    as_owner("DELETE FROM compliance_auditlink WHERE entry_id = ANY(%s)", ids)
+    as_owner("DELETE FROM compliance_auditentry WHERE id = ANY(%s)", ids)
+
+    write(12)
+    sealing.run(now=timezone.now())
+
+    assert found(trail) == [("changed", 30)]
+
+
 def test_a_whole_chain_that_is_gone_is_missed(trail: Business, as_owner: Owner) -> None:
     as_owner("DELETE FROM compliance_auditentry")
     as_owner("DELETE FROM compliance_auditlink")
