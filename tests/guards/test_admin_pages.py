@@ -174,23 +174,29 @@ def test_every_parameter_of_a_page_is_known() -> None:
     assert unknown == set()
 
 
-def shown_on_pages(client: Client, user: User, ours: Tenant, theirs: Tenant) -> list[str]:
+def shown_on_pages(
+    client: Client, user: User, ours: Tenant, theirs: Tenant, *, of_pages: str = ""
+) -> list[str]:
     """Return what any page shows of another business, or how it fails to open."""
     look = Look(client, theirs, names_businesses=user.is_platform_admin)
     return [
         problem
         for page, url in addresses(ours)
-        if not is_of_all(page, user)
+        if page.name.startswith(of_pages) and not is_of_all(page, user)
         for problem in look.at(page, url)
     ]
 
 
-def found_by_address(client: Client, user: User, ours: Tenant, theirs: Tenant) -> list[str]:
+def found_by_address(
+    client: Client, user: User, ours: Tenant, theirs: Tenant, *, of_pages: str = ""
+) -> list[str]:
     """Return the pages that answer for a row of another business, asked or pressed."""
     known = {page: url for page, url in addresses(ours) if has_key(page)}
     problems = []
     for page, url in addresses(theirs):
         if not has_key(page) or is_of_all(page, user) or is_of_nobody(page, theirs):
+            continue
+        if not page.name.startswith(of_pages):
             continue
         own = client.get(known[page]).status_code
         for method in ("get", "post"):
