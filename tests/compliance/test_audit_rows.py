@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import members, tenancy
+from accounts import tenancy
 from accounts.models import Business, Role
 from accounts.tenancy import TenantModel
 from compliance.models import AuditEntry, OptOutWord
@@ -19,9 +19,9 @@ from messaging.contacts.models import Contact
 from tests.factories.accounts import (
     ApiKeyFactory,
     BusinessFactory,
+    MembershipFactory,
     UserFactory,
     WhatsAppAccountFactory,
-    full_access,
 )
 from tests.factories.cast import client_of, make_cast
 from tests.factories.messaging import ContactFactory, SenderFactory
@@ -159,12 +159,10 @@ def test_a_change_from_another_scope_stands_in_the_business_of_the_record(
 
 
 def test_a_member_is_filed_under_the_user(business: Business) -> None:
-    by = full_access(business, UserFactory.create())
-    members.add(email="mara@example.com", name="Mara", role=Role.AGENT, by=by)
+    membership = MembershipFactory.create(business=business, role=Role.AGENT)
 
     (entry,) = [one for one in rows("user") if "role" in (one.after or {})]
 
-    membership = business.memberships.get()
     assert entry.resource_id == str(membership.user_id)
     assert (entry.after or {})["role"] == "agent"
 
