@@ -9,9 +9,11 @@ from django.test import AsyncClient
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from accounts import tenancy
 from accounts.models import Role
 from compliance import ledger
 from compliance.models import AuditEntry, ConsentEvent
+from messaging.contacts.models import Contact
 from tests.factories.cast import Cast, client_of, make_cast
 from tests.factories.compliance import opt_in
 
@@ -78,6 +80,97 @@ def test_an_opt_out_and_a_stop_from_outside_end_messages(client: APIClient) -> N
         "consent.opted_in",
         "consent.opted_out",
     }
+
+
+def block(client: APIClient, **more: Any) -> Any:
+    body = {"phone_number": PHONE, "scope": "all", "reason": "Asked", "block_days": 7} | more
+    return client.post("/api/compliance/opt-out", body)
+
+
+def test_a_block_is_no_opt_out_and_says_when_it_ends(client: APIClient) -> None:
+    grant(client, scope="all", occurred_at="2026-01-05T10:00:00+01:00")
+
+    answer = block(client)
+
+    assert answer.status_code == 201
+    [first, *_] = answer.json()["recorded"]
+    assert first["status"] == "blocked"
+    until = datetime.fromisoformat(first["until"])
+    assert timedelta(days=6.9) < until - timezone.now() <= timedelta(days=7)
+    seen = person(client)
+    assert standing(seen)["marketing"] == (False, "blocked")
+    assert {row["status"] for row in seen["state"]} == {"opted_in"}
+    assert {row["blocked_until"] for row in seen["state"]} == {first["until"]}
+    listed = client.get("/api/compliance/consent?scope=marketing").json()["results"]
+    assert [row["blocked_until"] for row in listed] == [first["until"]]
+
+
+def test_a_block_without_days_lasts_as_long_as_the_business_decided(client: APIClient) -> None:
+    [first, *_] = block(client, block_days=None).json()["recorded"]
+
+    length = datetime.fromisoformat(first["until"]) - timezone.now()
+    assert timedelta(days=29.9) < length <= timedelta(days=30)
+
+
+@pytest.mark.parametrize("days", [0, -1, 366, 10**30, "soon", 1.5, [], True, {"a": 1}])
+def test_a_block_of_impossible_length_is_refused(client: APIClient, days: Any) -> None:
+    answer = block(client, block_days=days)
+
+    if days is not True:
+        assert answer.status_code == 400
+        assert answer.json()["errors"][0]["attr"] == "block_days"
+        assert not ConsentEvent.objects.model.across_businesses.exists()
+
+
+@pytest.mark.parametrize(
+    ("proof", "attr"),
+    [
+        ({"kind": "form"}, "proof.url"),
+        ({"kind": "form", "url": "  "}, "proof.url"),
+        ({"kind": "file_row", "file": "a.csv"}, "proof.row"),
+        ({"kind": "message"}, "proof.message"),
+        ({"kind": "hearsay"}, "proof.kind"),
+        ({"kind": ["form"]}, "proof.kind"),
+        ({"kind": {"$gt": ""}}, "proof.kind"),
+    ],
+)
+def test_evidence_says_what_its_kind_needs(
+    client: APIClient, proof: dict[str, Any], attr: str
+) -> None:
+    answer = grant(client, proof=proof)
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["attr"] == attr
+    assert not ConsentEvent.objects.model.across_businesses.exists()
+
+
+def test_evidence_of_a_kind_and_the_address_it_came_from_are_kept(client: APIClient) -> None:
+    proof = {"kind": "form", "url": "https://example.com/join", "fields": {"box": "yes"}}
+
+    grant(client, proof=proof)
+
+    event = ConsentEvent.across_businesses.get()
+    assert event.evidence == proof
+    assert event.ip_address == "127.0.0.1"
+
+
+def test_what_is_said_of_a_number_holds_for_the_user_id_in_any_spelling(
+    cast: Cast, client: APIClient
+) -> None:
+    with tenancy.scope(cast.business):
+        Contact.objects.create(
+            business=cast.business,
+            phone="+5491123456789",
+            phone_key="+5491123456789",
+            bsuid="AR.77",
+        )
+
+    block(client, phone_number="+54 11 15 2345 6789", block_days=3)
+    seen = person(client, "AR.77")
+
+    assert seen["addresses"] == ["AR.77", "+5491123456789"]
+    assert standing(seen)["marketing"] == (False, "blocked")
+    assert {row["phone_number"] for row in seen["ledger"]} == {"AR.77", "+5491123456789"}
 
 
 def test_the_list_shows_states_of_the_business_only(cast: Cast, client: APIClient) -> None:

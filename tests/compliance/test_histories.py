@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from django.db import connection, transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from accounts import tenancy
@@ -294,6 +294,8 @@ def modelled(batch: Batch) -> dict[Key, tuple[Any, ...]]:
 @settings(
     max_examples=BATCHES,
     deadline=None,
+    # A smaller seed is no simpler history.
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_the_state_of_ten_thousand_histories_is_their_replay(business: Business, seed: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from accounts.models import Business
-from compliance import consent, optout, wording, words
+from compliance import consent, optout, policy, wording, words
 from compliance.models import Consent, ConsentEvent, ConsentStatus, OptOutWord, Scope
 from tests.factories.compliance import opt_in
 
@@ -193,6 +193,28 @@ def test_the_answer_is_in_the_language_of_the_person_or_of_the_word(business: Bu
     assert language_of("cancelar", "pt-BR", "+554") == "pt"
     assert language_of("СТОП", "uk", "+555") == "uk"
     assert language_of("СТОП", "en", "+556") == "ru"
+
+
+def test_two_programs_that_answer_each_other_fall_silent(business: Business) -> None:
+    said = ["STOP", "START"] * 6
+
+    answers = [say(text, minutes=minute) for minute, text in enumerate(said)]
+
+    assert [bool(one) for one in answers] == [True] * 4 + [False] * 8
+    assert set(statuses().values()) == {"opted_in"}
+
+
+def test_no_answer_of_ours_means_anything_to_a_switchboard(business: Business) -> None:
+    for said in words.LANGUAGES.values():
+        for answer in (said.stopped, said.unmarketed, said.started):
+            assert optout.classify(answer) is None
+
+
+def test_a_business_may_leave_out_the_answers(business: Business) -> None:
+    policy.change(by=None, confirms=False)
+
+    assert say("STOP") is None
+    assert set(statuses().values()) == {"opted_out"}
 
 
 def test_the_words_of_the_business_are_heard(business: Business) -> None:
