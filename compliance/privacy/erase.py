@@ -106,7 +106,7 @@ def list_unsettled(*, now: datetime) -> list[ErasureRecord]:
 
 def _suppress(request: PrivacyRequest, now: datetime) -> None:
     person = registry.identify(Person.from_json(request.person))
-    named = sorted(person.keys)
+    named = sorted(person.address_keys)
     consent.record(
         addresses=named,
         scopes=tuple(Scope),

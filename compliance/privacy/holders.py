@@ -40,7 +40,9 @@ class ConsentHolder:
 
     def export(self, person: Person) -> Iterator[Rows | File]:
         """Yield the ledger, oldest first."""
-        rows = ConsentEvent.objects.filter(address__in=person.keys).order_by("occurred_at", "id")
+        rows = ConsentEvent.objects.filter(address__in=person.address_keys).order_by(
+            "occurred_at", "id"
+        )
         if rows.exists():
             yield Rows(self.name, rows.values(*_EVENT).iterator(chunk_size=BATCH))
 
@@ -52,8 +54,8 @@ class ConsentHolder:
             # The opt-out the erasure itself wrote is nothing the person said.
             said = sum(source != ConsentEvent.Source.PRIVACY for source in sources)
             yield Step({"events": said} if said else {})
-        if registry.identify(Person(keys=person.keys)).contacts - person.contacts:
-            suppression.bring_back(sorted(person.keys))
+        if registry.identify(Person(keys=person.address_keys)).contacts - person.contacts:
+            suppression.bring_back(sorted(person.address_keys))
 
     def widen(self, person: Person) -> Person:
         """Know nobody by more than the address."""
@@ -131,7 +133,7 @@ def _delete_consent(person: Person) -> list[str] | None:
     """Delete the state and a page of the ledger; return the events' sources, None at the end."""
     where: Mapping[str, Any] = {
         "business": tenancy.current_id(),
-        "addresses": sorted(person.keys),
+        "addresses": sorted(person.address_keys),
         "limit": BATCH,
     }
     with connection.cursor() as cursor:

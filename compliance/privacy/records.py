@@ -131,7 +131,7 @@ def _find_people(missing: list[dict[str, Any]]) -> dict[str, Person]:
     business_id, secrets = tenancy.current_id(), keys.known()
     found: dict[str, Person] = {}
     for person in registry.everybody():
-        digests = {key.digest(business_id, one) for key in secrets for one in person.keys}
+        digests = {key.digest(business_id, one) for key in secrets for one in person.address_keys}
         named = {by_digest[one] for one in digests if one in by_digest}
         named |= {by_contact[one] for one in person.contacts if one in by_contact}
         for request_id in named:

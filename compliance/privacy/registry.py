@@ -39,6 +39,15 @@ class Person:
         return self.keys | self.spellings
 
     @property
+    def address_keys(self) -> frozenset[str]:
+        """Every address as consent may have been filed under, former ones too."""
+        return frozenset(
+            one if addresses.is_bsuid(one) else addresses.phone_key(one)
+            for one in self.addresses
+            if one
+        )
+
+    @property
     def needles(self) -> frozenset[str]:
         """What stands for the person inside longer text: digits without "+", Meta's user ids."""
         return frozenset(one.removeprefix("+") for one in self.addresses if one)

@@ -185,7 +185,7 @@ def perform(request_id: UUID, *, clock: Clock, until: datetime) -> bool:
 def digests_of(person: Person) -> list[str]:
     """Return the keyed hashes of a person's addresses."""
     key, business_id = keys.current(), tenancy.current_id()
-    return sorted(key.digest(business_id, one) for one in person.keys)
+    return sorted(key.digest(business_id, one) for one in person.address_keys)
 
 
 def _require_sensible(received: datetime, due: datetime, now: datetime) -> None:

@@ -232,12 +232,12 @@ def _owners() -> dict[str, UUID]:
 
 
 def _events(after: UUID, before: UUID) -> list[tuple[UUID, bytes]]:
-    """Return a page of events that were applied, oldest first."""
+    """Return a page of events that were applied, oldest first, locked to be rewritten."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT id, body FROM messaging_rawevent e WHERE id > %s AND id < %s "
             "AND NOT EXISTS (SELECT FROM messaging_pendingevent p WHERE p.event_id = e.id) "
-            "ORDER BY id LIMIT %s",
+            "ORDER BY id LIMIT %s FOR UPDATE OF e",
             [after, before, _PAGE],
         )
         return [(id_, bytes(body)) for id_, body in cursor]

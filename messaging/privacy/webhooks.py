@@ -18,7 +18,7 @@ from accounts import tenancy
 from compliance.privacy.registry import File, Person, Rows, Step
 from config.lib import ids
 from messaging.meta.reading import object_of, objects_of
-from messaging.webhooks.cutting import FRAME, Owner, cut_out, delete
+from messaging.webhooks.cutting import FRAME, Owner, cut_out, delete, lock
 from messaging.webhooks.models import DeadLetter, PendingEvent, RawEvent
 from messaging.webhooks.pruning import ERASED, Pruner
 
@@ -83,7 +83,10 @@ def _cut(page: list[tuple[UUID, bytes | None]], person: Person, owner: Owner) ->
             continue
         # Whoever applies the event holds this row until it is done.
         list(PendingEvent.objects.select_for_update().filter(pk=event_id))
-        pruned, removed, is_empty = cut_out(body, person.needles, owner)
+        held = lock(event_id)
+        if held is None:
+            continue
+        pruned, removed, is_empty = cut_out(held, person.needles, owner)
         if not removed:
             continue
         counts["events"] += 1

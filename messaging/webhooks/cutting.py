@@ -42,6 +42,16 @@ class Owner:
         return text_of(entry.get("id")) in self.accounts
 
 
+def lock(event_id: UUID) -> bytes | None:
+    """Return a body as it is now, and keep it from being rewritten until this transaction ends.
+
+    Two who cut different people out of one body would else each put the other's back.
+    """
+    rows = RawEvent.objects.select_for_update().filter(pk=event_id)
+    body = rows.values_list("body", flat=True).first()
+    return bytes(body) if body is not None else None
+
+
 def cut_out(body: bytes, needles: frozenset[str], owner: Owner) -> tuple[bytes, int, bool]:
     """Return a body without the person, how many parts went, and whether nothing is left."""
     try:

@@ -102,11 +102,10 @@ def _erased_at(items: Sequence[Item]) -> dict[str, datetime]:
 
 
 def _rewrite(outcome: Outcome, needles: frozenset[str]) -> int:
-    rows = RawEvent.objects.filter(pk=outcome.event.id).values_list("body", flat=True)
-    body = rows.first()
-    if body is None or not needles:
+    body = cutting.lock(outcome.event.id) if needles else None
+    if body is None:
         return 0
-    pruned, removed, is_empty = cutting.cut_out(bytes(body), needles, cutting.Owner.of_scope())
+    pruned, removed, is_empty = cutting.cut_out(body, needles, cutting.Owner.of_scope())
     if is_empty:
         cutting.delete(outcome.event.id)
     elif removed:

@@ -160,14 +160,27 @@ def post(sender: Sender, messages: list[dict[str, Any]], *, is_applied: bool = T
 
 def post_value(sender: Sender, value: dict[str, Any], *, is_applied: bool = True) -> None:
     """Have Meta post a value, and apply it."""
-    entry = {"id": sender.account.waba_id, "changes": [{"field": "messages", "value": value}]}
-    body = json.dumps({"object": "whatsapp_business_account", "entry": [entry]}).encode()
-    event = RawEvent.objects.create(body=body)
+    event = RawEvent.objects.create(body=body_of(sender, value))
     PendingEvent.objects.create(event_id=event.pk)
     if is_applied:
         now = timezone.now()
         apply.run(clock=lambda: now, time_slice=timedelta(minutes=1))
         assert not PendingEvent.objects.exists()
+
+
+def body_of(sender: Sender, value: dict[str, Any]) -> bytes:
+    """Return a value as the body Meta posts it in."""
+    entry = {"id": sender.account.waba_id, "changes": [{"field": "messages", "value": value}]}
+    return json.dumps({"object": "whatsapp_business_account", "entry": [entry]}).encode()
+
+
+def body_of_two(sender: Sender) -> bytes:
+    """Return a body in which the person and somebody else write."""
+    value = {
+        "metadata": {"phone_number_id": sender.phone_number_id},
+        "messages": [text_of_the_person("two"), text_of_another()],
+    }
+    return body_of(sender, value)
 
 
 def post_status(sender: Sender, message_id: Any) -> None:
@@ -242,6 +255,7 @@ def _hang_on(contact: Contact, sender: Sender) -> None:
     FormerAddress.objects.create(
         business=contact.business, address=FORMER, contact=contact, changed_at=now
     )
+    opt_in(contact.business, FORMER)
     message = MessageFactory.create(
         business=contact.business,
         sender=sender,

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import redis
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -23,10 +23,12 @@ from compliance.audit import sealing
 from compliance.models import AuditEntry, Consent, ConsentEvent, ConsentStatus, Scope
 from compliance.privacy import certificate, records, registry, requests, suppression
 from compliance.privacy.models import ErasureRecord, PrivacyRequest, SuppressedPerson
+from compliance.privacy.registry import Person
 from config.lib.ids import new_id
 from messaging.contacts import people
 from messaging.contacts.models import Contact, ContactImport
 from messaging.messages.models import Message
+from messaging.privacy.webhooks import WebhooksHolder
 from messaging.sending.models import QueueItem
 from messaging.webhooks.models import DeadLetter, RawEvent
 from tests.compliance import marked
@@ -348,3 +350,34 @@ def test_a_message_a_worker_holds_puts_the_erasure_off(cast: Cast, scene: Scene)
     request.refresh_from_db()
     assert request.status == "done", request.error
     assert not QueueItem.objects.filter(pk=held.pk).exists()
+
+
+def test_two_people_cut_out_of_one_body_at_once_are_both_gone(cast: Cast, scene: Scene) -> None:
+    raw = RawEvent.objects.create(body=marked.body_of_two(scene.sender))
+    first, second = (Person(keys=frozenset({f"+{one}"})) for one in (marked.WA_ID, OTHER))
+    has_cut, may_commit = threading.Event(), threading.Event()
+    later = timezone.now() + timedelta(minutes=1)
+
+    def cut_first() -> None:
+        with tenancy.scope(scene.business), transaction.atomic():
+            list(WebhooksHolder().erase(first, cursor="", now=later))
+            has_cut.set()
+            may_commit.wait(10)
+        connection.close()
+
+    def cut_second() -> None:
+        with tenancy.scope(scene.business), transaction.atomic():
+            list(WebhooksHolder().erase(second, cursor="", now=later))
+        connection.close()
+
+    threads = [threading.Thread(target=cut_first), threading.Thread(target=cut_second)]
+    threads[0].start()
+    assert has_cut.wait(10)
+    threads[1].start()
+    time.sleep(0.3)
+    may_commit.set()
+    for thread in threads:
+        thread.join()
+
+    left = [bytes(one.body) for one in RawEvent.objects.filter(pk=raw.pk)]
+    assert not any(marked.WA_ID.encode() in body or OTHER.encode() in body for body in left)
