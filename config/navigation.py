@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -117,12 +118,32 @@ def _is_open(request: HttpRequest, page: Page) -> bool:
     return can_open(request, page.model)
 
 
+# Models with entries beside their list: of these the list is shown as open only on its own pages.
+_SHARED: Final = frozenset(page.model for _, pages in GROUPS for page in pages if page.permission)
+
+
+def _is_here(name: str, view: str) -> Callable[[HttpRequest], bool]:
+    """Return what tells whether the reader is on this entry's pages."""
+    others = {page.view for _, pages in GROUPS for page in pages} - {"changelist"}
+
+    def is_here(request: HttpRequest) -> bool:
+        match = request.resolver_match
+        here = (match.url_name if match else "") or ""
+        if not here.startswith(f"{name}_"):
+            return False
+        rest = here.removeprefix(f"{name}_")
+        return rest == view if view in others else rest not in others
+
+    return is_here
+
+
 def _item(page: Page, request: HttpRequest) -> dict[str, Any]:
     name = page.model.replace(".", "_", 1)
     item: dict[str, Any] = {
         "title": page.title,
         "icon": page.icon,
         "link": reverse(f"admin:{name}_{page.view}"),
+        **({"active": _is_here(name, page.view)} if page.model in _SHARED else {}),
     }
     caller = access.of(request)
     if page.model == APPROVALS and caller is not None:

@@ -206,9 +206,9 @@ class MembershipAdmin(TenantAdmin[Membership]):
 
     @admin.display(description="may")
     def held(self, row: Membership) -> SafeString:
-        """List every permission and where it comes from."""
-        sources = holdings.of_membership(row).sources
-        lines = ((name, ", ".join(why)) for name, why in sources.items())
+        """List what is held for the whole business and where it comes from."""
+        held = holdings.of_membership(row)
+        lines = ((name, held.sources[name][0]) for name in sorted(held.permissions))
         return format_html_join("", '<div><code class="sb-code">{}</code> ({})</div>', lines)
 
     @admin.display(description="granted beside the role")
@@ -263,7 +263,7 @@ class MembershipAdmin(TenantAdmin[Membership]):
         )
         return f"{changed.user} is {changed.get_role_display().lower()} now."
 
-    @verb("Grant permissions", permission="permissions.manage", icon="key", form=GrantForm)
+    @verb("Grant", permission="permissions.manage", icon="key", form=GrantForm)
     def grant(self, call: Call) -> str:
         """Grant beside the role."""
         about: Target | None = call.data["about"]
@@ -279,7 +279,7 @@ class MembershipAdmin(TenantAdmin[Membership]):
         return f"Granted to {call.obj.user} for {what}."
 
     @verb(
-        "Take back grants",
+        "Take back",
         permission="permissions.manage",
         icon="key_off",
         form=TakeForm,
@@ -293,7 +293,7 @@ class MembershipAdmin(TenantAdmin[Membership]):
         return f"{taken} taken back from {call.obj.user}, from the next request on."
 
     @verb(
-        "Sign out everywhere",
+        "Sign out",
         permission="users.manage",
         icon="logout",
         variant=ActionVariant.WARNING,

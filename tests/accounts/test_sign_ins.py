@@ -155,6 +155,13 @@ def test_a_platform_admin_acts_in_no_business_until_one_is_chosen(cast: Cast) ->
     assert (before, after) == (403, 200)
 
 
+def test_a_platform_admin_is_asked_to_choose(cast: Cast) -> None:
+    text = browser("paula@example.com").get("/admin/").content.decode()
+
+    assert "Choose a business" in text
+    assert f'value="{cast.business.pk}"' in text
+
+
 def test_my_places_are_listed_and_ended(cast: Cast) -> None:
     here, _ = signed_in(HTTP_USER_AGENT=FIREFOX, REMOTE_ADDR="203.0.113.7")
     there, _ = signed_in()

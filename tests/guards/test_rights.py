@@ -93,7 +93,7 @@ def opens(client: Client, url: str) -> bool:
 
     A row that is not theirs to see is not found.
     """
-    status = asked(client, "get", url).status_code
+    status: int = asked(client, "get", url).status_code
     if status == 405:
         status = asked(client, "post", url).status_code
     return status not in {403, 404}
@@ -104,7 +104,7 @@ def may_use(client: APIClient, method: str, path: str) -> bool:
     answer = asked(client, method, path)
     assert answer.status_code != 500, f"{method} {path}"
     if answer.status_code != 403:
-        return answer.status_code != 401
+        return bool(answer.status_code != 401)
     return not REFUSED & {error["code"] for error in answer.json()["errors"]}
 
 
