@@ -362,7 +362,7 @@ def test_a_change_that_waits_for_the_launch_stops_it_afterwards(
     is_written, may_commit = threading.Event(), threading.Event()
 
     def change() -> None:
-        with transaction.atomic():
+        with tenancy.scope(pump.business), transaction.atomic():
             change_name(pump, found)
             is_written.set()
             may_commit.wait(20)
