@@ -18,7 +18,7 @@ from uuid import UUID
 
 from django.db import models
 
-from config.lib.postgres import sight
+from config.lib.postgres import doors, sight
 
 if TYPE_CHECKING:
     from accounts.models import Business
@@ -100,8 +100,9 @@ sight.provided_by(_sight, afresh=no_scope)
 def across(door: Door) -> Iterator[None]:
     """Let the block read and write rows of every business, for the reason named.
 
-    A `scope` opened inside limits what stands in it to one business again.
+    A `scope` opened inside limits what stands in it to one business again. Each opening is counted.
     """
+    doors.note(door)
     token, scoped = _door.set(door), _business_id.set(None)
     try:
         yield
