@@ -60,6 +60,11 @@ class Access:
         return rows.filter(wanted)
 
     @property
+    def person(self) -> User | None:
+        """Return who answers for what is done: the user, or whoever made the key."""
+        return self.api_key.created_by if self.api_key else self.user
+
+    @property
     def actor_id(self) -> str:
         """Return a stable name of the caller for keys and logs: `user:7` or `key:<id>`."""
         return f"key:{self.api_key.pk}" if self.api_key else f"user:{self.user and self.user.pk}"

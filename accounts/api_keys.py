@@ -20,7 +20,7 @@ from django.db.models import Q
 from accounts import grants, holdings, roles, standing, tenancy
 from accounts import networks as known_networks
 from accounts.access import Access
-from accounts.models import ApiKey, User
+from accounts.models import ApiKey
 from accounts.signals import ApiKeyIssued, ApiKeyRevoked, api_key_issued, api_key_revoked
 from accounts.tenancy import Door, current_id
 from config.lib import crypto
@@ -189,11 +189,6 @@ def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _maker(by: Access) -> User | None:
-    """Return the person a new key answers to: for a key made by a key, who made that one."""
-    return by.api_key.created_by if by.api_key else by.user
-
-
 def _store(
     *,
     name: str,
@@ -211,7 +206,7 @@ def _store(
         digest=_digest(secret),
         permissions=sorted(permissions),
         networks=networks,
-        created_by=_maker(by),
+        created_by=by.person,
         expires_at=expires_at,
     )
     api_key_issued.send(

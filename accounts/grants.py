@@ -142,6 +142,17 @@ def require_within(permissions: frozenset[str], *, held: frozenset[str]) -> None
         )
 
 
+def require_role_within(role: str, *, by: Access) -> None:
+    """Raise `NotAllowed` for a role with rights the caller lacks, or holds for a time only.
+
+    A role has no end, so what was lent until a day cannot become one.
+    """
+    held = by.permissions
+    if by.person is not None and by.business is not None:
+        held &= holding(by.person, by.business).lasting
+    require_within(roles.of_role(role), held=held)
+
+
 def announce(
     membership: Membership,
     *,
@@ -255,9 +266,9 @@ def _require_ends(
     """Refuse an end that is over, and one later than the giver's own."""
     if any(end is not None and end <= now for end in given.values()):
         raise InvalidInput("This time is over.", attr="expires_at")
-    if by.user is None or by.business is None:
+    if by.person is None or by.business is None:
         return
-    own = holding(by.user, by.business)
+    own = holding(by.person, by.business)
     for name, end in given.items():
         limit = own.ends_at(name, target)
         if limit is not None and (end is None or end > limit):

@@ -56,6 +56,11 @@ class Holding:
         return frozenset(one.permission for one in self.grants if not one.kind)
 
     @property
+    def lasting(self) -> frozenset[str]:
+        """Return what is held for the whole business with no end."""
+        return frozenset(one for one in self.permissions if self.ends_at(one, None) is None)
+
+    @property
     def objects(self) -> dict[str, dict[str, frozenset[str]]]:
         """Return what is held for single objects: permission, kind, ids."""
         found: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))

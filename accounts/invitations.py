@@ -70,7 +70,7 @@ def invite(*, email: str, role: str, by: Access, now: datetime, name: str = "") 
     Nobody offers a role with rights they do not hold. Raises `AlreadyMember`, `AlreadyInvited`,
     `ApprovalRequired` where two people make an owner.
     """
-    grants.require_within(roles.of_role(role), held=by.permissions)
+    grants.require_role_within(role, by=by)
     email = email.strip().lower()
     if members.list_members().filter(user__email__iexact=email).exists():
         raise members.AlreadyMember("This person is already a member.", attr="email")
@@ -85,7 +85,7 @@ def invite(*, email: str, role: str, by: Access, now: datetime, name: str = "") 
                 name=name,
                 role=role,
                 nonce=_nonce(),
-                invited_by=_inviter(by),
+                invited_by=by.person,
                 created_at=now,
                 expires_at=now + LIFETIME,
             )
@@ -101,9 +101,9 @@ def invite(*, email: str, role: str, by: Access, now: datetime, name: str = "") 
 def resend(*, invitation: Invitation, by: Access, now: datetime) -> Invitation:
     """Send it again with a new link and another seven days; the old link ends."""
     locked = _lock(invitation.pk)
-    grants.require_within(roles.of_role(locked.role), held=by.permissions)
+    grants.require_role_within(locked.role, by=by)
     locked.nonce, locked.expires_at = _nonce(), now + LIFETIME
-    locked.invited_by, locked.mailed_at, locked.mail_failures = _inviter(by), None, 0
+    locked.invited_by, locked.mailed_at, locked.mail_failures = by.person, None, 0
     fields = ["nonce", "expires_at", "invited_by", "mailed_at", "mail_failures"]
     locked.save(update_fields=fields)
     _send(locked, "resent", by)
@@ -114,7 +114,7 @@ def resend(*, invitation: Invitation, by: Access, now: datetime) -> Invitation:
 def revoke(*, invitation: Invitation, by: Access, now: datetime) -> None:
     """Take it back; its link ends."""
     locked = _lock(invitation.pk)
-    grants.require_within(roles.of_role(locked.role), held=by.permissions)
+    grants.require_role_within(locked.role, by=by)
     _close(locked, Status.REVOKED, now)
     _announce(locked, "revoked", by)
 
@@ -276,16 +276,12 @@ def _require_standing(invitation: Invitation) -> None:
     if inviter is None:
         return
     standing.keep([standing.of_user(inviter.pk)])
-    held = holdings.holding(inviter, invitation.business).permissions
+    held = holdings.holding(inviter, invitation.business).lasting
     if not roles.of_role(invitation.role) <= held:
         raise NotAllowed(
             "Whoever invited you may not give this role any more. Ask for a new invitation.",
             code="invitation_void",
         )
-
-
-def _inviter(by: Access) -> User | None:
-    return by.api_key.created_by if by.api_key else by.user
 
 
 def _send(invitation: Invitation, change: str, by: Access) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from accounts import api_keys, approvals, grants, holdings, roles, sign_ins, standing, tenancy
+from accounts import api_keys, approvals, grants, holdings, sign_ins, standing, tenancy
 from accounts.access import Access
 from accounts.approvals import Asks
 from accounts.models import Business, Membership, Role, User
@@ -138,7 +138,7 @@ def _sign_out_stranger(user: User, *, by: Access, now: datetime) -> None:
 
 
 def _require_rank(role: str, by: Access) -> None:
-    grants.require_within(roles.of_role(role), held=by.permissions)
+    grants.require_role_within(role, by=by)
 
 
 def _require_other_owner(membership: Membership) -> None:

@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 from guardian.shortcuts import get_objects_for_user
 
-from accounts import grants, tenancy
+from accounts import grants, roles, tenancy
 from accounts.models import Grant, Role
 from accounts.signals import PermissionsChanged, permissions_changed
 from messaging.senders.models import Sender
@@ -133,6 +133,21 @@ def test_nobody_gives_for_longer_than_they_hold(cast: Cast) -> None:
 
     assert [code_of(one) for one in refused] == ["beyond_own_permissions"] * 2
     assert allowed.status_code == 200
+
+
+def test_what_is_lent_until_a_day_makes_no_owner(cast: Cast) -> None:
+    mara = cast.add(Role.MANAGER)
+    lent = sorted(roles.of_role("owner") - roles.of_role("manager"))
+    grant(cast, user=mara.pk, permissions=lent, expires_at="2090-01-01T00:00:00Z")
+    client = client_of(mara)
+
+    refused = [
+        client.patch(f"/api/users/{cast.bob.pk}", {"role": "owner"}),
+        client.patch(f"/api/users/{mara.pk}", {"role": "owner"}),
+        client.post("/api/invitations", {"email": "friend@example.com", "role": "owner"}),
+    ]
+
+    assert [code_of(one) for one in refused] == ["beyond_own_permissions"] * 3
 
 
 def test_replacing_for_one_object_leaves_the_rest(cast: Cast, sender: Sender) -> None:
