@@ -50,7 +50,6 @@ __all__ = [
 
 T = TypeVar("T")
 _TRIES: Final = 5
-_BATCH: Final = 500
 
 
 class MissingAddress(InvalidInput):
@@ -221,8 +220,18 @@ class _Fact:
 
 
 _SAVED: Final = (
-    "phone", "phone_key", "bsuid", "wa_id", "name", "named_at", "username", "country", "updated_at",
+    "phone", "phone_key", "bsuid", "wa_id", "name", "named_at", "username", "country",
 )  # fmt: skip
+_SAVE: Final = """
+    UPDATE messaging_contact contact SET phone = told.phone, phone_key = told.phone_key,
+        bsuid = told.bsuid, wa_id = told.wa_id, name = told.name, named_at = told.named_at,
+        username = told.username, country = told.country, updated_at = %(now)s
+    FROM unnest(%(id)s::uuid[], %(phone)s::text[], %(phone_key)s::text[], %(bsuid)s::text[],
+        %(wa_id)s::text[], %(name)s::text[], %(named_at)s::timestamptz[], %(username)s::text[],
+        %(country)s::text[])
+        AS told (id, phone, phone_key, bsuid, wa_id, name, named_at, username, country)
+    WHERE contact.id = told.id AND contact.business_id = %(business)s
+"""
 
 
 @dataclass(slots=True)
@@ -275,13 +284,13 @@ class _Book:
         return contact_id
 
     def save(self) -> None:
-        for contact in self.changed.values():
-            contact.updated_at = self.now
-        Contact.objects.bulk_update(
-            self.changed.values(),
-            _SAVED,
-            batch_size=_BATCH,
-        )
+        """Write what changed in one statement: Django's own takes a second for 500 people."""
+        if not self.changed:
+            return
+        rows = [self.changed[pk] for pk in sorted(self.changed)]
+        columns = {name: [getattr(row, name) for row in rows] for name in ("id", *_SAVED)}
+        with connection.cursor() as cursor:
+            cursor.execute(_SAVE, {**columns, "business": tenancy.current_id(), "now": self.now})
 
     def _reconcile(self, by_phone: Contact, by_bsuid: Contact) -> Contact:
         if by_phone.bsuid and by_bsuid.phone_key:
