@@ -85,6 +85,27 @@ def record(
     )
 
 
+@transaction.atomic
+def lift(contact: Contact, *, by: User | None, now: datetime) -> None:
+    """End the block of a person, with who ended it."""
+    blocks.lift(
+        addresses=contact.address_keys,
+        scopes=consent.expand("all"),
+        source=_SOURCE,
+        now=now,
+        reason="Ended by hand",
+        evidence={"kind": "operator", "operator": str(by or "")},
+        actor=by,
+    )
+    audit.record(
+        action="consent.block_lifted",
+        resource="contact",
+        resource_id=str(contact.pk),
+        details={"scope": "all"},
+        actor=by,
+    )
+
+
 class ConsentVerbs:
     """The buttons about consent on the page of a person."""
 
@@ -115,15 +136,7 @@ class ConsentVerbs:
     )
     def unblock(self, call: Call) -> str:
         """Lift the block before its time."""
-        blocks.lift(
-            addresses=call.obj.address_keys,
-            scopes=consent.expand("all"),
-            source=_SOURCE,
-            now=call.now,
-            reason="Ended by hand",
-            evidence={"kind": "operator", "operator": str(call.by.user or "")},
-            actor=call.by.user,
-        )
+        lift(call.obj, by=call.by.user, now=call.now)
         return "The block is over."
 
     @verb("Proof of consent (PDF)", permission=VIEW, icon="verified", confirm=_PROOF)
