@@ -14,7 +14,7 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import tenancy
+from accounts import standing, tenancy
 from accounts.models import Business
 from config.lib.api import fields, pages, permissions
 from config.lib.api.filters import StrictFilterSet
@@ -127,6 +127,8 @@ class Businesses(ListModelMixin, ApiGenericView):
                 raise Unavailable("Down.")
             case "bug":
                 raise RuntimeError("after the fact")
+            case "wait":
+                standing.change([data["whom"]])
         return Response(Row(made).data, status=201)
 
 

@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from django.db.models import F
 from rest_framework.test import APIClient
 
+from accounts import standing
 from accounts.models import Business, IdempotencyRecord
 from config.lib.api import idempotency
 from tests.factories.cast import Cast, client_of, make_cast
@@ -161,3 +162,38 @@ def test_the_second_of_two_at_once_is_told_to_wait(cast: Cast, alice: APIClient)
     assert (refused.status_code, code_of(refused)) == (409, "idempotency_in_progress")
     assert refused["Retry-After"] == "1"
     assert post(alice, name="new").status_code == 201
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_post_that_met_a_deadlock_is_run_again(cast: Cast, alice: APIClient) -> None:
+    mine, whom = standing.of_user(cast.alice.pk), "whom another one keeps"
+    kept = threading.Event()
+
+    def crossing() -> None:
+        with transaction.atomic():
+            standing.keep([whom])
+            kept.set()
+            _wait_until_somebody_waits()
+            standing.change([mine])
+        connection.close()
+
+    thread = threading.Thread(target=crossing)
+    thread.start()
+    kept.wait(20)
+    answer = post(alice, name="new", then="wait", whom=whom)
+    thread.join()
+
+    assert answer.status_code == 201, answer.json()
+    assert made() == 1
+    assert post(alice, name="new", then="wait", whom=whom)["Idempotency-Replayed"] == "true"
+
+
+def _wait_until_somebody_waits() -> None:
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute(
+                "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database"
+                " WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted"
+            )
+            if cursor.fetchone()[0]:
+                return

@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 import orjson
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from rest_framework.renderers import JSONRenderer
@@ -102,10 +102,15 @@ def respond_once(
 def _attempt(
     respond: Callable[[], Response], answer_failure: Callable[[Exception], Response]
 ) -> Response:
-    """Respond; a failure takes its effects back but keeps the transaction, to store the answer."""
+    """Respond; a failure takes its effects back but keeps the transaction, to store the answer.
+
+    A failure of the database ends the transaction: whoever holds it may run all of it again.
+    """
     try:
         with transaction.atomic():
             return respond()
+    except OperationalError:
+        raise
     except Exception as error:
         return answer_failure(error)
 
