@@ -33,6 +33,7 @@ logger = structlog.get_logger(__name__)
 LIFETIME: Final = timedelta(days=7)
 BATCH: Final = 100
 MOST_FAILURES: Final = 20
+_KNOWN: Final = "You have an account already: sign in, then accept."
 _signer: Final = signing.Signer(salt="accounts.invitation")
 Status = Invitation.Status
 
@@ -183,8 +184,12 @@ def accept_new(*, token: str, name: str, password: str, now: datetime) -> Joined
     if found is None:
         raise InvitationOver("This invitation is over. Ask for a new one.")
     if has_account(found):
-        raise SignInFirst("You have an account already: sign in, then accept.")
-    user = users.create(email=found.email, name=name or found.name, password=password)
+        raise SignInFirst(_KNOWN)
+    try:
+        with transaction.atomic():
+            user = users.create(email=found.email, name=name or found.name, password=password)
+    except IntegrityError as error:  # the account was made at this moment
+        raise SignInFirst(_KNOWN) from error
     return Joined(user, accept(invitation=found, user=user, now=now))
 
 

@@ -36,7 +36,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
         try:
             return _answer(request, found, token, step)
         except ProjectError as refusal:
-            error = refusal.detail
+            step, error = _step(request, found), refusal.detail
     name = request.POST.get("name", found.name)[:120]
     context = {"invitation": found, "step": step, "error": error, "name": name}
     return render(request, "joining.html", context, status=400 if error else 200)

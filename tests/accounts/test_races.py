@@ -1,17 +1,20 @@
 """Two at once, on two connections."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
+from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts.models import Membership, Role
+from accounts import invitations, tenancy
+from accounts.models import Invitation, Membership, Role, User
 from accounts.tokens import start_family
+from tests.factories.accounts import PASSWORD
 from tests.factories.cast import Cast, client_of, make_cast
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -67,3 +70,46 @@ def test_one_person_is_invited_once() -> None:
         return int(client.post("/api/users", person).status_code)
 
     assert sorted(at_once(add, add)) == [201, 409]
+
+
+@pytest.mark.parametrize("is_page", [False, True])
+def test_who_joins_twice_at_once_is_asked_to_sign_in(is_page: bool) -> None:
+    cast = make_cast()
+    client_of(cast.alice).post("/api/invitations", {"email": "dora@example.com", "role": "agent"})
+    link = invitations.link_of(Invitation.across_businesses.get())
+    token = link.rstrip("/").rpartition("/")[2]
+
+    def second() -> Any:
+        given = {"name": "Dora", "password": PASSWORD}
+        try:
+            if is_page:
+                return Client().post(f"/invitation/{token}/", given)
+            return APIClient().post("/api/auth/invitations/join", given | {"token": token})
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as threads:
+        with transaction.atomic():
+            User.objects.create_user("dora@example.com", PASSWORD)
+            answer = threads.submit(second)
+            _wait_until_it_waits(answer)
+        refused = answer.result()
+
+    if is_page:
+        assert refused.status_code == 400
+        assert "Sign in with this address" in refused.content.decode()
+    else:
+        assert refused.status_code == 409
+        assert refused.json()["errors"][0]["code"] == "sign_in_first"
+    with tenancy.across(tenancy.Door.COMMAND):
+        assert not Membership.objects.filter(user__email="dora@example.com").exists()
+
+
+def _wait_until_it_waits(answer: Future[Any]) -> None:
+    with connection.cursor() as cursor:
+        while not answer.done():
+            cursor.execute(
+                "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
+            )
+            if cursor.fetchone()[0]:
+                return
