@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from typing import IO, Any, Final
 from zoneinfo import ZoneInfo
-
-from django.db import transaction
 
 from accounts.models import Business, User
 from compliance import audit, consent, consent_rows, persons, zones
@@ -24,7 +23,7 @@ from compliance.cells import RowRefused
 from compliance.consent import ConsentRow
 from compliance.consent_rows import Said
 from compliance.models import Consent, ConsentEvent, ConsentStatus, Scope
-from config.lib import tables
+from config.lib import deadlocks, tables
 from config.lib.errors import InvalidInput
 from config.lib.tables import UnreadableFile
 
@@ -32,11 +31,14 @@ MOST_BYTES: Final = 9 * 1024 * 1024
 MOST_ROWS: Final = 20_000
 SHOWN_ROWS: Final = 50
 SHOWN_ERRORS: Final = 500
-# Rows a transaction; each address of an opt-out holds a lock.
+# Rows a transaction: each address of an opt-out holds a lock, and sends to it wait.
 _PAGE: Final = 500
 
 DUPLICATE: Final = "duplicate_in_file"
 STAYS_OUT: Final = "stays_opted_out"
+
+# Writes the rows of a page, given counts of it; returns how many events were new.
+_Write = Callable[[Sequence[ConsentRow], Mapping[str, int]], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,31 +119,42 @@ def choices_of(given: Mapping[str, Any], *, business: Business | None) -> Choice
 
 def preview(*, file: IO[bytes], filename: str, choices: Choices, now: datetime) -> Report:
     """Say what an import would write. Raises `UnreadableFile` or `InvalidInput`."""
-    return _run(file, filename, choices, now=now, by=None, is_committed=False)
+    return _run(file, filename, choices, now=now, write=None)
 
 
 def commit(
-    *, file: IO[bytes], filename: str, choices: Choices, by: User | None, now: datetime
+    *,
+    file: IO[bytes],
+    filename: str,
+    choices: Choices,
+    by: User | None,
+    now: datetime,
+    keep_rights: Callable[[], object],
 ) -> Report:
     """Write what the file says, refused rows aside; the same dated file twice changes nothing.
 
-    The whole file is read before the first row is written. Raises as `preview`.
+    The whole file is read before the first row is written; then some hundred rows are written a
+    transaction, each with its entry in the trail. Call it outside of a transaction. `keep_rights`
+    begins each of them; what it raises ends the import, with the rows before it written. Raises as
+    `preview`, and `Tangled`.
     """
     preview(file=file, filename=filename, choices=choices, now=now)
-    report = _run(file, filename, choices, now=now, by=by, is_committed=True)
-    audit.record(
-        action="consent.imported",
-        resource="consent",
-        details={
-            "sha256": _digest(file),
-            "rows": report.rows,
-            "refused": report.refused,
-            "events": report.events,
-            "verdicts": dict(report.verdicts),
-        },
-        actor=by,
-    )
-    return report
+    digest = _digest(file)
+
+    def write(rows: Sequence[ConsentRow], counts: Mapping[str, int]) -> int:
+        keep_rights()
+        done = consent.record_many(
+            rows, source=ConsentEvent.Source.IMPORT, now=now, reason=choices.source, actor=by
+        )
+        audit.record(
+            action="consent.imported",
+            resource="consent",
+            details={"sha256": digest, **counts, "events": done.events},
+            actor=by,
+        )
+        return done.events
+
+    return _run(file, filename, choices, now=now, write=write)
 
 
 def _run(
@@ -150,9 +163,9 @@ def _run(
     choices: Choices,
     *,
     now: datetime,
-    by: User | None,
-    is_committed: bool,
+    write: _Write | None,
 ) -> Report:
+    """Judge every row; write the good ones of a page in one transaction."""
     _check_size(file)
     digest = _digest(file)
     dialect = tables.detect(file)
@@ -161,13 +174,14 @@ def _run(
         if header is None:
             raise UnreadableFile("The file has no rows.")
         reader = consent_rows.Reader(header[1], choices, now=now)
-        report = Report(filename, reader.mapping, is_committed=is_committed)
+        report = Report(filename, reader.mapping, is_committed=write is not None)
         seen: set[tuple[object, ...]] = set()
         for page in _pages(source):
             said = _judge(page, reader, report, seen)
-            if is_committed:
+            if write is not None:
                 rows = _consents(said, filename=filename, digest=digest)
-                report.events += _write(rows, choices.source, by=by, now=now)
+                counts = {"first_row": page[0][0], "rows": len(page), "written": len(said)}
+                report.events += deadlocks.retry(partial(write, rows, counts))
     if not report.rows:
         raise UnreadableFile("The file has a header and no rows below it.")
     return report
@@ -272,11 +286,3 @@ def _consents(said: Sequence[Said], *, filename: str, digest: str) -> list[Conse
         )
         for one in said
     ]
-
-
-@transaction.atomic
-def _write(rows: Sequence[ConsentRow], reason: str, *, by: User | None, now: datetime) -> int:
-    done = consent.record_many(
-        rows, source=ConsentEvent.Source.IMPORT, now=now, reason=reason, actor=by
-    )
-    return done.events

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, ClassVar
 
 from django import forms
@@ -23,6 +22,7 @@ from compliance.models import Consent, ConsentEvent, ConsentStatus, Scope
 from config.lib import moments
 from config.lib.addresses import Address, InvalidAddress, mask
 from config.lib.admin import Call, EmptyState, OperatorForm, ReadOnlyAdmin, Step, verb
+from config.lib.admin.asking import in_steps
 from config.lib.admin.lists import PeriodFilter
 from config.lib.admin.rendering import ago, badge, json_block
 
@@ -177,8 +177,13 @@ class ConsentAdmin(_OfAddress, ReadOnlyAdmin[Consent]):
 
     def get_urls(self) -> list[URLPattern]:
         """Add the page that takes a file."""
-        page = self.admin_site.admin_view(partial(imports.view, self))
+        page = self.admin_site.admin_view(self.import_page)
         return [path("import/", page, name="compliance_consent_import"), *super().get_urls()]
+
+    @in_steps
+    def import_page(self, request: HttpRequest) -> HttpResponseBase:
+        """Take a file: look at it, then write it."""
+        return imports.view(self, request)
 
     @transaction.atomic
     def _record(self, call: Call, status: ConsentStatus) -> None:

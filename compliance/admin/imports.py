@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import partial
 from typing import Any, Final
 
 from django import forms
@@ -15,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
-from accounts import access
+from accounts import access, renewal
 from accounts.access import Access
 from compliance import imports
 from compliance.models import ConsentStatus, Scope
@@ -119,11 +120,18 @@ def _commit(admin: Any, request: HttpRequest, caller: Access, token: str) -> Htt
         flash.warning(request, "It was imported already, or waited too long: choose it again.")
         return HttpResponseRedirect(request.path)
     try:
-        report = imports.commit(**_asked(held), by=caller.user)
+        report = imports.commit(
+            **_asked(held), by=caller.user, keep_rights=partial(_keep_rights, request)
+        )
     except ProjectError as error:
         flash.error(request, error.detail)
         return HttpResponseRedirect(request.path)
     return _page(admin, request, report=report)
+
+
+def _keep_rights(request: HttpRequest) -> None:
+    renewal.hold(request)
+    asking.require(request, _MANAGE)
 
 
 def _asked(held: dict[str, Any]) -> dict[str, Any]:

@@ -138,6 +138,7 @@ class Import(ApiView):
 
     permission = "consent.manage"
     parser_classes = (MultiPartParser,)
+    in_steps = True
 
     @extend_schema(
         request={"multipart/form-data": serializers.ImportInput},
@@ -156,7 +157,7 @@ class Import(ApiView):
         }
         if not given["commit"]:
             return Response(serializers.ImportOutput(imports.preview(**asked)).data)
-        report = imports.commit(**asked, by=by.user)
+        report = imports.commit(**asked, by=by.user, keep_rights=self.keep_rights)
         return Response(serializers.ImportOutput(report).data, status=201)
 
 

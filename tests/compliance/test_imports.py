@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 import openpyxl
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts import tenancy
-from accounts.models import Role
+from accounts.models import Role, SignIn
 from compliance import consent, imports
 from compliance.models import AuditEntry, ConsentEvent, Scope
+from compliance.signals import consent_withdrawn
 from messaging.contacts.models import Contact
 from tests.factories.cast import Cast, client_of, make_cast
 from tests.factories.compliance import opt_out
@@ -275,3 +278,102 @@ def test_a_bad_file_is_refused_beside_the_field(cast: Cast) -> None:
 
     assert answer.status_code == 200
     assert "has to name the columns" in answer.content.decode()
+
+
+OPT_OUTS = "phone,status\n" + "".join(f"+3460011{n:04d},no\n" for n in range(6))
+
+
+def locks_held() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks "
+            "WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND pid = pg_backend_pid()"
+        )
+        return int(cursor.fetchone()[0])
+
+
+@pytest.fixture
+def held(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """Import two rows a transaction; return how many addresses each of them held."""
+    monkeypatch.setattr(imports, "_PAGE", 2)
+    found: list[int] = []
+
+    def count(**_: Any) -> None:
+        found.append(locks_held())
+
+    consent_withdrawn.connect(count)
+    yield found
+    consent_withdrawn.disconnect(count)
+
+
+@pytest.mark.parametrize("key", [{}, {"HTTP_IDEMPOTENCY_KEY": "list-1"}])
+def test_sends_wait_for_the_rows_of_one_transaction_and_not_for_the_file(
+    held: list[int], key: dict[str, Any]
+) -> None:
+    client = client_of(make_cast().bob)
+    body = {"source": "Fair", "commit": "true"}
+
+    def send() -> Any:
+        file = SimpleUploadedFile("list.csv", OPT_OUTS.encode())
+        return client.post(ROUTE, {**body, "file": file}, format="multipart", **key)
+
+    first = send()
+
+    assert first.status_code == 201
+    assert first.json()["events"] == 6
+    assert held == [2, 2, 2]
+    entries = AuditEntry.objects.filter(action="consent.imported").order_by("id")
+    assert [entry.details["first_row"] for entry in entries] == [2, 4, 6]
+    if key:
+        assert send().json() == first.json()
+        assert len(held) == 3
+
+
+def test_the_page_of_operators_imports_some_rows_a_transaction_too(held: list[int]) -> None:
+    page = browser(make_cast())
+
+    page.post(PAGE, {"token": choose(page, OPT_OUTS).context["token"]})
+
+    assert held == [2, 2, 2]
+    assert events().count() == 6
+
+
+def test_whoever_is_signed_out_meanwhile_imports_no_further(held: list[int]) -> None:
+    client = client_of(make_cast().bob)
+
+    def sign_out(**_: Any) -> None:
+        ended = SignIn.objects.filter(ended_at=None)
+        transaction.on_commit(lambda: ended.update(ended_at=timezone.now()))
+
+    consent_withdrawn.connect(sign_out)
+    try:
+        answer = post(client, OPT_OUTS, commit="true")
+    finally:
+        consent_withdrawn.disconnect(sign_out)
+
+    assert answer.status_code == 401
+    assert events().count() == 2
+    assert AuditEntry.objects.get(action="consent.imported").details["events"] == 2
+
+
+def test_of_two_imports_with_one_key_at_once_one_works(held: list[int]) -> None:
+    client = client_of(make_cast().bob)
+    answers: list[Any] = []
+
+    def again(**_: Any) -> None:
+        if not answers:
+            answers.append(send())
+
+    def send() -> Any:
+        file = SimpleUploadedFile("list.csv", OPT_OUTS.encode())
+        body = {"source": "Fair", "commit": "true", "file": file}
+        return client.post(ROUTE, body, format="multipart", HTTP_IDEMPOTENCY_KEY="list-1")
+
+    consent_withdrawn.connect(again)
+    try:
+        assert send().status_code == 201
+    finally:
+        consent_withdrawn.disconnect(again)
+
+    assert answers[0].status_code == 409
+    assert answers[0].json()["errors"][0]["code"] == "idempotency_in_progress"

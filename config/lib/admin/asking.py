@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
+
+View = TypeVar("View", bound=Callable[..., Any])
 
 
 def access_of(request: HttpRequest) -> Any:
@@ -41,3 +44,9 @@ def require_some(request: HttpRequest, permission: str) -> None:
     """Raise PermissionDenied unless the reader holds the permission for any object at least."""
     if not allows_some(request, permission):
         raise PermissionDenied(f"This needs the permission {permission}.")
+
+
+def in_steps(view: View) -> View:
+    """Mark a page that commits in transactions of its own, and keeps its rights in each."""
+    view.in_steps = True  # type: ignore[attr-defined]  # functions take any
+    return view

@@ -1,7 +1,8 @@
 """A POST that happens once, however often it is sent.
 
 The first answer to an `Idempotency-Key` is stored for 24 hours in the transaction of its
-effect, so neither exists without the other. The same request is answered from the store.
+effect, so neither exists without the other. The same request is answered from the store. Work
+that commits in steps stores its answer after the last of them.
 """
 
 import hashlib
@@ -21,12 +22,15 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from config.lib import locks
 from config.lib.errors import Conflict, InvalidInput, RetryLater
 
 HEADER: Final = "Idempotency-Key"
 REPLAYED: Final = "Idempotency-Replayed"
 KEPT: Final = timedelta(hours=24)
 LONGEST_KEY: Final = 255
+# A request that works in steps is over by then, or its process is dead.
+_STEPS_SECONDS: Final = 900
 
 
 @dataclass(frozen=True)
@@ -87,16 +91,58 @@ def respond_once(
     store: IdempotencyStore = import_string(settings.IDEMPOTENCY_STORE)()
     with transaction.atomic():
         if not _lock(slot):
-            raise InProgress(
-                "The first request with this key is still running.", retry_after_seconds=1
-            )
+            raise _in_progress()
         if stored := store.find(slot, since=now - KEPT):
             return _replay(stored, fingerprint)
         response = _attempt(respond, answer_failure)
-        if response.status_code < 500 and response.status_code != 429:
-            body = orjson.dumps(_plain(response))
-            store.save(slot, StoredResponse(fingerprint, response.status_code, body), now=now)
+        _save(store, slot, fingerprint, response, now=now)
         return response
+
+
+def respond_in_steps(
+    request: Request,
+    respond: Callable[[], Response],
+    answer_failure: Callable[[Exception], Response],
+) -> Response:
+    """As `respond_once`, for work that no one transaction holds.
+
+    Of two requests at once one works. A kill leaves the steps that were committed and no answer:
+    the request may be sent again, so its steps must bear being repeated.
+    """
+    given = request.headers.get(HEADER)
+    if given is None:
+        return respond()
+    slot = _slot(request, given)
+    fingerprint = _fingerprint(request)
+    now = timezone.now()
+    store: IdempotencyStore = import_string(settings.IDEMPOTENCY_STORE)()
+    name = f"idempotency.{hashlib.sha256(_name(slot)).hexdigest()}"
+    with locks.single_flight(name, ttl_seconds=_STEPS_SECONDS) as is_mine:
+        if not is_mine:
+            raise _in_progress()
+        with transaction.atomic():
+            stored = store.find(slot, since=now - KEPT)
+        if stored:
+            return _replay(stored, fingerprint)
+        try:
+            response = respond()
+        except Exception as error:
+            response = answer_failure(error)
+        with transaction.atomic():
+            _save(store, slot, fingerprint, response, now=now)
+        return response
+
+
+def _in_progress() -> InProgress:
+    return InProgress("The first request with this key is still running.", retry_after_seconds=1)
+
+
+def _save(
+    store: IdempotencyStore, slot: Slot, fingerprint: str, response: Response, *, now: datetime
+) -> None:
+    if response.status_code < 500 and response.status_code != 429:
+        body = orjson.dumps(_plain(response))
+        store.save(slot, StoredResponse(fingerprint, response.status_code, body), now=now)
 
 
 def _attempt(
@@ -156,11 +202,14 @@ def _hash_value(hashed: "hashlib._Hash", value: object) -> None:
 
 def _lock(slot: Slot) -> bool:
     """Take the slot until the transaction ends; False when another one holds it."""
-    name = f"idempotency\x1f{slot.business_id}\x1f{slot.actor}\x1f{slot.key}".encode()
-    number = int.from_bytes(hashlib.sha256(name).digest()[:8], signed=True)
+    number = int.from_bytes(hashlib.sha256(_name(slot)).digest()[:8], signed=True)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])
         return bool(cursor.fetchone()[0])
+
+
+def _name(slot: Slot) -> bytes:
+    return f"idempotency\x1f{slot.business_id}\x1f{slot.actor}\x1f{slot.key}".encode()
 
 
 def _plain(response: Response) -> Any:

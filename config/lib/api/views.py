@@ -29,6 +29,8 @@ class ApiMixin(APIView):
     Views that are bases of others set `abstract = True`. A POST that may be repeated at will,
     such as a sign-in, sets `idempotent = False`. One with `by_object = True` also admits those who
     hold the permission for single objects; it limits its rows and asks `access.allows` of each.
+    One with `in_steps = True` commits its work in transactions of its own, each of which begins
+    with `keep_rights`.
     """
 
     abstract: ClassVar[bool] = True
@@ -37,6 +39,7 @@ class ApiMixin(APIView):
     query_params: ClassVar[tuple[str, ...]] = ()
     idempotent: ClassVar[bool] = True
     by_object: ClassVar[bool] = False
+    in_steps: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Refuse a view that forgot to say who may use it."""
@@ -78,15 +81,20 @@ class ApiMixin(APIView):
 
         The caller's rights are locked and asked again inside the transaction of the change.
         """
-        if self.request.method in SAFE_METHODS or getattr(self.request, "access", None) is None:
+        is_safe = self.request.method in SAFE_METHODS
+        if is_safe or self.in_steps or getattr(self.request, "access", None) is None:
             return self._respond(respond)
 
         def act() -> Response:
-            import_string(settings.HOLD_RIGHTS)(self.request._request)
-            self.check_permissions(self.request)
+            self.keep_rights()
             return self._kept(partial(self._respond, respond))
 
         return deadlocks.retry(act)
+
+    def keep_rights(self) -> None:
+        """Ask the caller's rights again, and keep them until the transaction ends."""
+        import_string(settings.HOLD_RIGHTS)(self.request._request)
+        self.check_permissions(self.request)
 
     def _handler(self) -> Callable[..., Response]:
         name = (self.request.method or "").lower()
@@ -102,7 +110,8 @@ class ApiMixin(APIView):
         if self.request.method != "POST" or not self.idempotent:
             return respond()
         kept = partial(self._kept, respond)
-        return idempotency.respond_once(self.request, kept, self.handle_exception)
+        once = idempotency.respond_in_steps if self.in_steps else idempotency.respond_once
+        return once(self.request, kept, self.handle_exception)
 
     def _kept(self, respond: Callable[[], Response]) -> Response:
         """Answer a refusal that leaves work behind where its transaction is not taken back."""
