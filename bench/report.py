@@ -153,5 +153,8 @@ def measure(module: str, *, quick: bool) -> dict[str, Any]:
     import django
 
     django.setup()
-    found: dict[str, Any] = import_module(f"bench.{module}").measure(quick=quick)
+    from accounts import tenancy
+
+    with tenancy.across(tenancy.Door.COMMAND):
+        found: dict[str, Any] = import_module(f"bench.{module}").measure(quick=quick)
     return found

@@ -97,6 +97,14 @@ def _remember_senders(senders: list[UUID]) -> None:
         throttle.rebuild(sender, now=timezone.now(), asking=[])
 
 
+def _is_waiting(sender: UUID) -> bool:
+    from accounts import tenancy
+    from messaging.sending.models import QueueItem
+
+    with tenancy.across(tenancy.Door.COMMAND):
+        return QueueItem.objects.filter(sender_id=sender).exists()
+
+
 def work(senders: list[UUID]) -> dict[str, Any]:
     """Send what these senders have queued, one sender after the other, until nothing is left."""
     from django.conf import settings
@@ -104,15 +112,13 @@ def work(senders: list[UUID]) -> dict[str, Any]:
     from django.utils import timezone
 
     from messaging.sending import deliver
-    from messaging.sending.models import QueueItem
 
     connection.ensure_connection()
     place.ready_to_start()
     began, total = time.perf_counter(), Counter[str]()
     for sender in senders:
         # A try that found no free connection in time waits for its next one: not done yet.
-        waiting = QueueItem.objects.filter(sender_id=sender)
-        while waiting.exists() and time.perf_counter() - began < PATIENCE_SECONDS:
+        while _is_waiting(sender) and time.perf_counter() - began < PATIENCE_SECONDS:
             total += deliver.run(sender, clock=timezone.now, seconds=settings.SEND_SLICE_SECONDS)
     return {"began": began, "ended": time.perf_counter(), **total}
 

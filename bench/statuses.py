@@ -58,7 +58,8 @@ def _sent(count: int) -> tuple[Any, list[UUID]]:
             fanned_out_at=timezone.now(),
         )
     messages = rows.add_sent(shop, rows.add_people(shop, count), campaign_id=campaign.pk)
-    tallies.open_with(campaign.pk, {"sent": count})
+    with tenancy.scope(shop.business):
+        tallies.open_with(campaign.pk, {"sent": count})
     rows.settle()
     return campaign, messages
 
