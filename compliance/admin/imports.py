@@ -8,24 +8,21 @@ from typing import Any, Final
 
 from django import forms
 from django.contrib import messages as flash
-from django.core.cache import cache
 from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.crypto import get_random_string
 
 from accounts import access, renewal
 from accounts.access import Access
-from compliance import imports
+from compliance import imports, pending_files
 from compliance.models import ConsentStatus, Scope
+from compliance.pending_files import PendingFile
 from config.lib.admin import OperatorForm, asking
 from config.lib.errors import ProjectError
 
 _MANAGE: Final = "consent.manage"
-# A file that was looked at waits this long for its "yes"; then it is forgotten by itself.
-_PATIENCE_SECONDS: Final = 1800
 _TONES: Final = {
     "opted_in": ("Agreed", "success"),
     "opted_out": ("Opted out", "warning"),
@@ -96,32 +93,26 @@ def view(admin: Any, request: HttpRequest) -> HttpResponseBase:
 
 
 def _preview(admin: Any, request: HttpRequest, caller: Access, form: FileForm) -> HttpResponseBase:
-    given = form.cleaned_data
-    content = given["file"].read()
-    held = {
-        "content": content,
-        "filename": given["file"].name,
-        "choices": imports.choices_of(given, business=caller.business),
-    }
+    given = dict(form.cleaned_data)
+    file = given.pop("file")
+    held = PendingFile(file.read(), file.name, given)
     try:
-        report = imports.preview(**_asked(held))
+        report = imports.preview(**_asked(held, caller))
+        token = pending_files.keep(held, user_id=caller.actor_id)
     except ProjectError as error:
         form.add_error(error.attr if error.attr in form.fields else "file", error.detail)
         return _page(admin, request, form=form)
-    token = get_random_string(32)
-    cache.set(_key(caller, token), held, _PATIENCE_SECONDS)
     return _page(admin, request, report=report, token=token)
 
 
 def _commit(admin: Any, request: HttpRequest, caller: Access, token: str) -> HttpResponseBase:
-    key = _key(caller, token)
-    held = cache.get(key)
-    if not held or not cache.delete(key):
-        flash.warning(request, "It was imported already, or waited too long: choose it again.")
-        return HttpResponseRedirect(request.path)
     try:
+        held = pending_files.take(token, user_id=caller.actor_id)
+        if held is None:
+            flash.warning(request, "It was imported already, or waited too long: choose it again.")
+            return HttpResponseRedirect(request.path)
         report = imports.commit(
-            **_asked(held), by=caller.user, keep_rights=partial(_keep_rights, request)
+            **_asked(held, caller), by=caller.user, keep_rights=partial(_keep_rights, request)
         )
     except ProjectError as error:
         flash.error(request, error.detail)
@@ -134,19 +125,13 @@ def _keep_rights(request: HttpRequest) -> None:
     asking.require(request, _MANAGE)
 
 
-def _asked(held: dict[str, Any]) -> dict[str, Any]:
+def _asked(held: PendingFile, caller: Access) -> dict[str, Any]:
     return {
-        "file": io.BytesIO(held["content"]),
-        "filename": held["filename"],
-        "choices": held["choices"],
+        "file": io.BytesIO(held.content),
+        "filename": held.filename,
+        "choices": imports.choices_of(held.given, business=caller.business),
         "now": timezone.now(),
     }
-
-
-def _key(caller: Access, token: str) -> str:
-    """Name the waiting file such that only who chose it, in this business, finds it."""
-    business = caller.business.pk if caller.business else ""
-    return f"consent-import:{business}:{caller.user.pk if caller.user else ''}:{token[:64]}"
 
 
 def _page(admin: Any, request: HttpRequest, **context: Any) -> TemplateResponse:

@@ -10,13 +10,15 @@ from django.db import connection
 
 from accounts import tenancy
 from accounts.models import IdempotencyRecord
+from compliance import pending_files
 from compliance.models import Consent, ConsentEvent
 from compliance.privacy import export as copies
 from compliance.privacy import registry, requests, suppression
 from compliance.privacy.models import PrivacyRequest
-from compliance.privacy.registry import BATCH, File, Person, Rows, Step
+from compliance.privacy.registry import BATCH, File, Later, Person, Rows, Step
 from config.lib import crypto
 from config.lib.crypto import DecryptionFailed
+from config.lib.errors import Unavailable
 
 _EVENT: Final = (
     "occurred_at",
@@ -90,6 +92,27 @@ class AnswersHolder:
             yield Step({"answers": len(named)} if named else {}, cursor)
 
 
+class PendingFilesHolder:
+    """Files of consents that wait for a "yes", sealed; kept for half an hour."""
+
+    name = "consent_files"
+    title = "Files of consents not imported yet"
+    explanation = "All that wait are dropped; none waits longer than half an hour."
+
+    def export(self, person: Person) -> Iterator[Rows | File]:
+        """Yield nothing: nothing was taken from them yet."""
+        yield from ()
+
+    def erase(self, person: Person, *, cursor: str, now: datetime) -> Iterator[Step]:
+        """Drop the files, whoever stands in them."""
+        try:
+            dropped = pending_files.drop_all()
+        except Unavailable as error:
+            raise Later("Redis does not answer.") from error
+        if dropped:
+            yield Step({"files": dropped})
+
+
 class CopiesHolder:
     """Copies made for the person, and what their other requests say about them."""
 
@@ -124,6 +147,7 @@ def register() -> None:
     """Put the holders into the registry."""
     consent = ConsentHolder()
     registry.register(AnswersHolder(), place=60)
+    registry.register(PendingFilesHolder(), place=65)
     registry.register(CopiesHolder(), place=70)
     registry.register(consent, place=90)
     registry.register_index("consent", consent)

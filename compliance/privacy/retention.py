@@ -96,6 +96,11 @@ FIXED: Final = (
         "The first answer to a request with an Idempotency-Key, sealed, to answer repeats alike.",
     ),
     Fixed(
+        "Files of consents not imported yet",
+        "30 minutes",
+        "A file that was looked at waits sealed for the yes of who chose it, then it is gone.",
+    ),
+    Fixed(
         "Consent ledger",
         "until erased",
         "It proves who agreed to what, and is what keeps an opt-out. It goes with the person.",

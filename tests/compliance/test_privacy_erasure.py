@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 import redis
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.db import connection, transaction
+from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -25,6 +27,7 @@ from compliance.privacy import certificate, records, registry, requests, suppres
 from compliance.privacy.models import ErasureRecord, PrivacyRequest, SuppressedPerson
 from compliance.privacy.registry import Person
 from config.lib.ids import new_id
+from config.lib.redis import key
 from messaging.contacts import people
 from messaging.contacts.models import Contact, ContactImport
 from messaging.messages.models import Message
@@ -247,6 +250,30 @@ def test_a_file_that_waits_to_be_imported_is_stopped(cast: Cast, scene: Scene) -
         waiting = ContactImport.objects.get(pk=waiting.pk)
     assert (waiting.status, waiting.file) == ("failed", "")
     assert "erased" in waiting.error
+
+
+def test_a_file_of_consents_that_waits_for_its_yes_is_sealed_and_dropped(
+    cast: Cast, scene: Scene, redis_server: redis.Redis
+) -> None:
+    page = Client()
+    page.force_login(cast.alice, backend="django.contrib.auth.backends.ModelBackend")
+    route = "/admin/compliance/consent/import/"
+    told = f"phone,status,name\n{PHONE},yes,{MARK}\n".encode()
+    form = {"source": "Fair", "status": "", "scope": "marketing"}
+    looked = page.post(route, form | {"file": SimpleUploadedFile("list.csv", told)})
+    waiting = [*redis_server.scan_iter(match=key("consent-file", "*"))]
+
+    assert len(waiting) == 1
+    assert marked.find_in_redis(redis_server) == []
+    request = erase(cast)
+
+    assert request.certificate is not None
+    removed = {one["name"]: one["removed"] for one in request.certificate["facts"]["stores"]}
+    assert removed["consent_files"] == {"files": 1}
+    assert not redis_server.exists(*waiting)
+    page.post(route, {"token": looked.context["token"]})
+    with tenancy.scope(cast.business):
+        assert not ConsentEvent.objects.filter(source="import").exists()
 
 
 def test_what_meta_repeats_of_an_erased_person_is_not_applied_and_cut(
