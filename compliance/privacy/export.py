@@ -31,6 +31,7 @@ from compliance.privacy import registry
 from compliance.privacy.models import PrivacyRequest
 from compliance.privacy.registry import DataHolder, File, Person, Rows
 from config.lib import moments, storage
+from config.lib.apart import going_on
 from config.lib.errors import Conflict
 
 KEPT: Final = timedelta(days=7)
@@ -101,8 +102,11 @@ def open_copy(request: PrivacyRequest, *, by: Access, now: datetime) -> IO[bytes
 
 def forget_expired(*, now: datetime) -> int:
     """Delete the copies of the business in scope whose time is over; return how many."""
-    rows = PrivacyRequest.objects.filter(expires_at__lte=now).exclude(file="")
-    return sum(discard(request) for request in rows)
+    count = 0
+    for request in PrivacyRequest.objects.filter(expires_at__lte=now).exclude(file=""):
+        with going_on("forget_copy", request=str(request.pk)):
+            count += discard(request)
+    return count
 
 
 def discard(request: PrivacyRequest) -> int:

@@ -30,6 +30,7 @@ from compliance.privacy.keys import Key
 from compliance.privacy.models import ErasureRecord, PrivacyRequest, SuppressedPerson
 from compliance.privacy.registry import Person
 from config.lib import crypto
+from config.lib.apart import going_on
 from config.lib.errors import ProjectError
 from config.lib.storage import storage_for
 
@@ -57,15 +58,17 @@ class Replayed:
 
 
 def store_pending(*, now: datetime) -> int:
-    """Write every erasure the list lacks, of every business; return how many."""
+    """Write every erasure the list lacks, of every business; return how many were written."""
     with tenancy.across(Door.SWEEP):
         waiting = list(ErasureRecord.across_businesses.filter(stored_at=None)[:500])
     if waiting:
         store_keys()
+    stored = 0
     for record in waiting:
-        with tenancy.scope(record.business_id):
+        with going_on("store_erasure", record=str(record.pk)), tenancy.scope(record.business_id):
             _store(record, now)
-    return len(waiting)
+            stored += 1
+    return stored
 
 
 def store_keys() -> int:

@@ -21,6 +21,7 @@ from accounts.models import Business
 from accounts.tenancy import Door
 from compliance import audit
 from compliance.privacy.models import RetentionRule, RetentionRun
+from config.lib.apart import going_on
 from config.lib.errors import InvalidInput
 
 LONGEST_DAYS: Final = 36_500
@@ -185,9 +186,9 @@ def apply_all(*, clock: Clock, until: datetime) -> dict[str, int]:
     shared = _apply_shared(businesses, clock=clock, until=until)
     total: Counter[str] = Counter()
     for business_id in businesses:
-        with tenancy.scope(business_id):
+        with going_on("retention", business=str(business_id)), tenancy.scope(business_id):
             run = apply(shared.get(business_id, {}), clock=clock, until=until)
-        total.update(run.removed)
+            total.update(run.removed)
     return dict(total)
 
 
@@ -200,7 +201,8 @@ def apply(removed: Mapping[str, int], *, clock: Clock, until: datetime) -> Reten
         kind = _kinds.get(rule.kind.name)
         if kind is None or rule.days is None or clock() >= until:
             continue
-        _apply_rule(kind, rule.days, run, clock=clock, until=until)
+        with going_on("retention", business=str(run.business_id), kind=kind.name):
+            _apply_rule(kind, rule.days, run, clock=clock, until=until)
     run.finished_at = clock()
     run.save(update_fields=["finished_at"])
     if run.removed:
@@ -237,19 +239,26 @@ def _apply_shared(
 ) -> dict[UUID, dict[str, int]]:
     removed: dict[UUID, dict[str, int]] = {}
     for kind in _shared.values():
-        cutoffs, now = _cutoffs(kind, businesses, clock()), clock()
-        unowned = now - timedelta(days=kind.default_days or LONGEST_DAYS)
-        with tenancy.across(Door.SWEEP):
-            batches = kind.remove_shared(cutoffs, unowned=unowned)
-            while clock() < until:
-                with transaction.atomic():
-                    counts = next(batches, None)
-                if counts is None:
-                    break
+        with going_on("retention", kind=kind.name):
+            for counts in _batches(kind, businesses, clock=clock, until=until):
                 for business_id, count in counts.items():
                     mine = removed.setdefault(business_id, {})
                     mine[kind.name] = mine.get(kind.name, 0) + count
     return removed
+
+
+def _batches(
+    kind: SharedKind, businesses: list[UUID], *, clock: Clock, until: datetime
+) -> Iterator[Mapping[UUID, int]]:
+    cutoffs, now = _cutoffs(kind, businesses, clock()), clock()
+    unowned = now - timedelta(days=kind.default_days or LONGEST_DAYS)
+    batches = kind.remove_shared(cutoffs, unowned=unowned)
+    while clock() < until:
+        with tenancy.across(Door.SWEEP), transaction.atomic():
+            counts = next(batches, None)
+        if counts is None:
+            return
+        yield counts
 
 
 def _cutoffs(

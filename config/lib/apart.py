@@ -17,9 +17,18 @@ def apart(work: str, **whose: object) -> Iterator[None]:
 
     A database that is gone fails for all: that is raised.
     """
+    with going_on(work, **whose), transaction.atomic():
+        yield
+
+
+@contextmanager
+def going_on(work: str, **whose: object) -> Iterator[None]:
+    """Do one's share that commits by itself as it goes; log its failure and go on.
+
+    A database that is gone fails for all: that is raised.
+    """
     try:
-        with transaction.atomic():
-            yield
+        yield
     except Exception:
         if connection.connection is None or connection.connection.closed:
             raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from io import StringIO
 from pathlib import Path
 
@@ -15,13 +15,16 @@ from pytest_django import Settings
 from accounts import tenancy
 from compliance import consent
 from compliance.models import Scope
-from compliance.privacy import records, suppression
+from compliance.privacy import records, suppression, upkeep
 from compliance.privacy.models import ErasureRecord, PrivacyKey, PrivacyRequest, SuppressedPerson
+from config.lib.ids import new_id
 from messaging.contacts import people
 from messaging.contacts.models import Contact
+from messaging.messages.models import Message
+from messaging.sending.models import QueueItem
 from tests.compliance.test_privacy_erasure import erase
 from tests.factories.cast import Cast, make_cast
-from tests.factories.messaging import ContactFactory
+from tests.factories.messaging import ContactFactory, MessageFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PHONE = "+34622990011"
@@ -130,10 +133,6 @@ def test_hashes_survive_a_rotation_of_the_field_keys(
 
 
 def test_a_second_look_finds_what_was_under_way(cast: Cast, erased: PrivacyRequest) -> None:
-    from compliance.privacy import upkeep
-    from messaging.messages.models import Message
-    from tests.factories.messaging import MessageFactory
-
     with tenancy.scope(cast.business):
         record = ErasureRecord.objects.get()
     left: Message = MessageFactory.create(business=cast.business)
@@ -144,3 +143,57 @@ def test_a_second_look_finds_what_was_under_way(cast: Cast, erased: PrivacyReque
     assert not Message.across_businesses.filter(pk=left.pk).exists()
     with tenancy.scope(cast.business):
         assert ErasureRecord.objects.get().looked_again_at is not None
+
+
+def test_what_cannot_be_done_keeps_nothing_else_waiting(
+    cast: Cast, erased: PrivacyRequest, storage: Path
+) -> None:
+    later = timezone.now() + timedelta(minutes=11)
+    of = {"business": cast.business, "erased_at": timezone.now()}
+    with tenancy.scope(cast.business):
+        held = ErasureRecord.objects.get()
+        _let_a_message_leave_to(held)
+        known = {"key_id": held.key_id, "request_id": erased.pk}
+        ErasureRecord.objects.filter(pk=held.pk).update(request_id=new_id())
+        without_request = ErasureRecord.objects.create(**of, **known | {"request_id": new_id()})
+        fine = ErasureRecord.objects.create(**of, **known)
+        stuck, over = (_copy(cast, path, later) for path in ("../outside", "privacy/over.zip"))
+
+    upkeep.sweep(now=later)
+
+    assert (storage / "erasures" / f"{fine.pk}.json").exists()
+    with tenancy.scope(cast.business):
+        rows = ErasureRecord.objects.in_bulk()
+        assert rows[held.pk].looked_again_at is None
+        assert rows[fine.pk].looked_again_at is not None
+        assert rows[without_request.pk].stored_at is None
+        copies = PrivacyRequest.objects.in_bulk()
+        assert (copies[stuck.pk].status, copies[over.pk].status) == ("done", "expired")
+
+
+def _copy(cast: Cast, path: str, at: datetime) -> PrivacyRequest:
+    made: PrivacyRequest = PrivacyRequest.objects.create(
+        business=cast.business,
+        kind="access",
+        status="done",
+        received_at=at,
+        due_at=at,
+        file=path,
+        expires_at=at,
+    )
+    return made
+
+
+def _let_a_message_leave_to(record: ErasureRecord) -> None:
+    """Let a worker hold a message to somebody who was erased."""
+    message = MessageFactory.create(business=record.business, status="queued")
+    Message.objects.filter(pk=message.pk).update(contact_id=record.contact_ids[0])
+    QueueItem.objects.create(
+        message_id=message.pk,
+        business_id=record.business_id,
+        sender=message.sender,
+        contact_id=record.contact_ids[0],
+        priority=5,
+        lease_until=timezone.now() + timedelta(hours=1),
+        lease_owner=new_id(),
+    )

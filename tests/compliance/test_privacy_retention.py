@@ -213,3 +213,22 @@ def test_a_time_too_short_is_refused(cast: Cast) -> None:
             keep(cast, messages=days)
     with pytest.raises(InvalidInput):
         keep(cast, weather=7)
+
+
+def test_a_rule_that_cannot_be_kept_ends_the_night_for_nothing_else(
+    cast: Cast, sender: Sender
+) -> None:
+    first, second = sorted((cast.business, cast.other_business), key=lambda one: str(one.pk))
+    with tenancy.scope(first):
+        # Before the first year there is no day.
+        RetentionRule.objects.create(business=first, kind="media", days=1_000_000)
+    RetentionRule.across_businesses.bulk_create(
+        [RetentionRule(business=one, kind="messages", days=90) for one in (first, second)]
+    )
+    old = [message(SenderFactory.create(business=one), OLD) for one in (first, second)]
+
+    assert run()["messages"] == 2
+
+    rows = Message.across_businesses.in_bulk([one.pk for one in old])
+    assert {str(row.content) for row in rows.values()} == {"{'removed': True}"}
+    assert RetentionRun.across_businesses.filter(finished_at=None).count() == 0
