@@ -13,6 +13,8 @@ pytestmark = pytest.mark.django_db
 
 # Tables of ours that hold no row of a business.
 OF_NO_BUSINESS = {
+    "accounts_authenticator": "a person's second factor, whichever of their businesses they are in",
+    "accounts_recoverycode": "the same for the day their device is lost",
     "accounts_signin": "a person's session or token, whichever of their businesses it is used in",
     "accounts_user": "a person, who may belong to several businesses",
     "accounts_user_groups": "not used: Django makes it",
