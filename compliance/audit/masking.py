@@ -38,6 +38,11 @@ _SHOWN_ENDS: Final = ("_id", "_ids", "_at")
 _PHONE: Final = re.compile(r"(?:\+|\b00)\d(?:[ ().-]{0,2}\d){6,14}(?!\w)")
 _EMAIL: Final = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+\.\w+")
 _ID: Final = re.compile(r"(?:^|_)ids?$")
+_NAME: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+# What programs call things: `shipped`, `PAID`, `A-1042`, an instant. People write names otherwise.
+_CODE: Final = re.compile(
+    r"[a-z0-9_.:-]{1,64}|[A-Z0-9_.:-]{1,64}|(?=[A-Za-z_.:-]*[0-9])[A-Za-z0-9_.:-]{1,64}"
+)
 
 
 def clean(facts: Mapping[str, Any], hidden: Collection[str] = ()) -> dict[str, Any]:
@@ -46,6 +51,40 @@ def clean(facts: Mapping[str, Any], hidden: Collection[str] = ()) -> dict[str, A
         plain(str(name))[:80]: hide(value) if name in hidden else _value(str(name), value, _DEEPEST)
         for name, value in _first(facts.items())
     }
+
+
+def codes_of(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return facts from outside with everything masked that is no code, number or yes and no.
+
+    Under a name nobody knows, a text may be about anybody; so may the name.
+    """
+    return _codes(facts, _DEEPEST)
+
+
+def code(value: str) -> str:
+    """Return a text from outside if it is a code, else what stands for it."""
+    return value if not value or _CODE.fullmatch(value) else MASKED
+
+
+def _codes(facts: Mapping[str, Any], depth: int) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for number, (name, value) in enumerate(facts.items(), 1):
+        is_plain = not name or (_NAME.fullmatch(name) and redact_text(name) == name)
+        made[name if is_plain else f"[masked {number}]"] = _code_of(name, value, depth)
+    return made
+
+
+def _code_of(name: str, value: Any, depth: int) -> Any:
+    if not depth:
+        return MASKED
+    if isinstance(value, Mapping):
+        return _codes(value, depth - 1)
+    if isinstance(value, list):
+        return [_code_of(name, item, depth - 1) for item in value]
+    if isinstance(value, str):
+        return code(value)
+    is_phone = isinstance(value, int) and redact_text(str(value)) != str(value)
+    return MASKED if is_phone and not _ID.search(name) else value
 
 
 def is_hidden(name: str) -> bool:

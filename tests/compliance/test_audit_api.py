@@ -181,6 +181,50 @@ def test_an_entry_from_outside_is_marked_and_forges_nothing(cast: Cast, machine:
     assert not AuditEntry.objects.filter(action="campaign.approved").exists()
 
 
+def test_of_an_entry_from_outside_only_codes_and_numbers_stay(machine: APIClient) -> None:
+    details = {
+        "customer": "Maria Lopez",
+        "first": "Maria",
+        "words": ["see you at noon", "shipped"],
+        "about": {"person": {"called": "María"}, "state": "PAID", "tries": 2, "is_new": True},
+        "order": "A-1042",
+        "reached": 34600111222,
+        "digits": "34600111222",
+        "order_id": 34600111222,
+        "at": "2026-11-20T12:00:00Z",
+        "share": 0.5,
+        "nothing": None,
+        "Maria Lopez": 1,
+        "names": [{"34600111222": 1, "María": 2}],
+        "deep": {"a": {"b": {"c": {"d": {"e": {"f": "maria"}}}}}},
+    }
+    body = {"action": "order.shipped", "resource_id": "Maria Lopez", "details": details}
+
+    answer = machine.post(LOGS, body)
+
+    assert answer.status_code == 201
+    kept = AuditEntry.objects.get(pk=answer.json()["id"])
+    assert kept.resource_id == "[masked]"
+    assert "maria" not in json.dumps(kept.details, ensure_ascii=False).lower()
+    deep, digits = kept.details.pop("deep"), kept.details.pop("digits")
+    assert "[masked]" in json.dumps(deep)
+    assert "600111222" not in digits
+    assert kept.details == {
+        "customer": "[masked]",
+        "first": "[masked]",
+        "words": ["[masked]", "shipped"],
+        "about": {"person": {"called": "[masked]"}, "state": "PAID", "tries": 2, "is_new": True},
+        "order": "A-1042",
+        "reached": "[masked]",
+        "order_id": 34600111222,
+        "at": "2026-11-20T12:00:00Z",
+        "share": 0.5,
+        "nothing": None,
+        "[masked 12]": 1,
+        "names": [{"[masked 1]": 1, "[masked 2]": 2}],
+    }
+
+
 def test_the_prefix_is_not_doubled(machine: APIClient) -> None:
     answer = machine.post(LOGS, {"action": "external.order.shipped"})
 

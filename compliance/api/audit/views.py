@@ -17,7 +17,7 @@ from accounts import access
 from accounts.access import Access
 from compliance import audit
 from compliance.api.audit import filters, serializers
-from compliance.audit import export, trail
+from compliance.audit import export, masking, trail
 from compliance.models import AuditEntry
 from config.lib import streams
 from config.lib.api.filters import StrictFilterBackend
@@ -41,15 +41,21 @@ class AuditLogs(ListModelMixin, ApiViewSet):
 
     @extend_schema(request=serializers.AuditInput, responses={201: serializers.AuditOutput})
     def create(self, request: Request) -> Response:
-        """Add an entry from an integration; it is marked as coming from outside."""
+        """Add an entry from an integration; it is marked as coming from outside.
+
+        The trail is kept for ever and nobody can be erased from it. So of `resource_id` and
+        `details` only codes stay (up to 64 letters, digits and _ . : - in small letters, in
+        capitals, or with a digit), and in `details` numbers that are no phone number, true, false
+        and null. All other text becomes `[masked]`, names of fields too: name people by an id.
+        """
         checked = serializers.AuditInput(data=request.data)
         checked.is_valid(raise_exception=True)
         given: dict[str, Any] = checked.validated_data
         entry = audit.record(
             action=trail.external(given["action"]),
             resource=given["resource"],
-            resource_id=given["resource_id"],
-            details=given["details"],
+            resource_id=masking.code(given["resource_id"]),
+            details=masking.codes_of(given["details"]),
             access=_caller(request),
             origin=AuditEntry.Origin.EXTERNAL,
         )
