@@ -22,6 +22,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import orjson
 from django.core.files import File as StoredFile
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.template.loader import render_to_string
 
 from accounts.access import Access
@@ -33,6 +34,7 @@ from compliance.privacy.registry import DataHolder, File, Person, Rows
 from config.lib import moments, storage
 from config.lib.apart import going_on
 from config.lib.errors import Conflict
+from config.lib.ids import new_id
 
 KEPT: Final = timedelta(days=7)
 # After so long without a sign of life another worker begins anew.
@@ -56,22 +58,25 @@ def make(request: PrivacyRequest, *, clock: Clock) -> None:
         _write(file, request, person, clock)
         size, sha256 = _measure(file)
         file.seek(0)
-        path = storage.media().save(
-            f"privacy/{request.business_id}/{request.pk}.zip", StoredFile(file)
-        )
+        path = _announce_path(request)
+        if not path:
+            return
+        storage.media().save(path, StoredFile(file))
     with transaction.atomic():
-        rows = PrivacyRequest.objects.filter(pk=request.pk, status=PrivacyRequest.Status.RUNNING)
-        moved = rows.update(
-            status=PrivacyRequest.Status.DONE,
-            file=path,
-            size=size,
-            sha256=sha256,
-            finished_at=clock(),
-            expires_at=clock() + KEPT,
-            person="",
-            note="",
-            next_at=None,
-            error="",
+        moved = (
+            _running(request)
+            .filter(file=path)
+            .update(
+                status=PrivacyRequest.Status.DONE,
+                size=size,
+                sha256=sha256,
+                finished_at=clock(),
+                expires_at=clock() + KEPT,
+                person="",
+                note="",
+                next_at=None,
+                error="",
+            )
         )
         if not moved:
             storage.media().delete(path)
@@ -87,7 +92,8 @@ def make(request: PrivacyRequest, *, clock: Clock) -> None:
 
 def open_copy(request: PrivacyRequest, *, by: Access, now: datetime) -> IO[bytes]:
     """Open the copy for a download, which is noted. Raises `NotReady`."""
-    if not request.file or request.expires_at is None or request.expires_at <= now:
+    is_done = request.status == PrivacyRequest.Status.DONE and bool(request.file)
+    if not is_done or request.expires_at is None or request.expires_at <= now:
         raise NotReady("There is no copy to download: it is not made yet, or its time is over.")
     opened: IO[bytes] = storage.media().open(request.file)
     audit.record(
@@ -103,22 +109,50 @@ def open_copy(request: PrivacyRequest, *, by: Access, now: datetime) -> IO[bytes
 def forget_expired(*, now: datetime) -> int:
     """Delete the copies of the business in scope whose time is over; return how many."""
     count = 0
-    for request in PrivacyRequest.objects.filter(expires_at__lte=now).exclude(file=""):
+    for request in PrivacyRequest.objects.filter(is_over(now)):
         with going_on("forget_copy", request=str(request.pk)):
             count += discard(request)
     return count
 
 
 def discard(request: PrivacyRequest) -> int:
-    """Delete a copy: the file first, then its name; return how many there were."""
+    """Delete a copy: the file first, then its name; return how many there were.
+
+    While a worker makes one its name stays: the file may come yet.
+    """
     if not request.file:
         return 0
     with suppress(FileNotFoundError):
         storage.media().delete(request.file)
-    PrivacyRequest.objects.filter(pk=request.pk).update(
-        file="", status=PrivacyRequest.Status.EXPIRED
-    )
+    status = PrivacyRequest.Status
+    named = PrivacyRequest.objects.filter(pk=request.pk, file=request.file)
+    if not named.filter(status=status.DONE).update(file="", status=status.EXPIRED):
+        named.exclude(status=status.RUNNING).update(file="")
     return 1
+
+
+def is_over(now: datetime) -> Q:
+    """Select what has a file it should not have: its days are over, or nothing came of it."""
+    status = PrivacyRequest.Status
+    ended = Q(expires_at__lte=now) | Q(status__in=[status.FAILED, status.WITHDRAWN])
+    return ended & ~Q(file="")
+
+
+def _announce_path(request: PrivacyRequest) -> str:
+    """Note where the copy will be before it is there; empty when nobody wants it any more.
+
+    So a worker that is killed leaves no file that nobody knows of: the next one deletes it here.
+    """
+    discard(request)
+    path = f"privacy/{request.business_id}/{request.pk}-{new_id()}.zip"
+    return path if _running(request).update(file=path) else ""
+
+
+def _running(request: PrivacyRequest) -> QuerySet[PrivacyRequest]:
+    rows: QuerySet[PrivacyRequest] = PrivacyRequest.objects.filter(
+        pk=request.pk, status=PrivacyRequest.Status.RUNNING
+    )
+    return rows
 
 
 def _stay_alive(request: PrivacyRequest, now: datetime) -> None:

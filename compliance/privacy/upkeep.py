@@ -21,7 +21,7 @@ def sweep(*, now: datetime) -> dict[str, int]:
     with tenancy.across(Door.SWEEP):
         due = requests.list_due(now=now)
         unsettled = erase.list_unsettled(now=now)
-        rows = PrivacyRequest.across_businesses.filter(expires_at__lte=now).exclude(file="")
+        rows = PrivacyRequest.across_businesses.filter(export.is_over(now))
         expired = set(rows.values_list("business_id", flat=True))
     for request in due:
         requests.wake(request)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
 from django.utils import timezone
 from pytest_django import Settings
 from rest_framework.test import APIClient
@@ -17,9 +18,10 @@ from rest_framework.test import APIClient
 from accounts import tenancy
 from accounts.models import Role
 from compliance.models import AuditEntry
-from compliance.privacy import export, requests
+from compliance.privacy import export, requests, upkeep
 from compliance.privacy.models import PrivacyRequest
 from config.lib.ids import new_id
+from config.lib.storage import media
 from messaging.contacts.models import Contact
 from tests.compliance import marked
 from tests.factories.cast import Cast, client_of, make_cast
@@ -114,6 +116,46 @@ def test_a_copy_is_gone_after_seven_days(cast: Cast, client: APIClient, contact:
     assert answer.status_code == 409
     assert client.get(f"{URL}/{made.data['id']}").data["status"] == "expired"
     assert marked.find_in_storage() == []
+
+
+class Killed(BaseException):
+    """The worker is gone."""
+
+
+def test_a_worker_killed_after_it_stored_a_copy_leaves_none_behind(
+    cast: Cast, client: APIClient, contact: Contact, tmp_path: Path
+) -> None:
+    def stored() -> list[Path]:
+        return list((tmp_path / "media").rglob("*.zip"))
+
+    def clock() -> datetime:
+        if stored():
+            raise Killed
+        return timezone.now()
+
+    made = client.post(URL, {"kind": "access", "contact": str(contact.pk)}, format="json")
+    with tenancy.scope(cast.business), pytest.raises(Killed):
+        requests.perform(made.data["id"], clock=clock, until=timezone.now())
+    (orphan,) = stored()
+    work(cast, made.data["id"])
+
+    (copy,) = stored()
+    assert copy != orphan
+    assert client.get(f"{URL}/{made.data['id']}/download").status_code == 200
+
+
+def test_what_a_failed_request_stored_is_deleted(
+    cast: Cast, client: APIClient, contact: Contact
+) -> None:
+    made = client.post(URL, {"kind": "access", "contact": str(contact.pk)}, format="json")
+    path = media().save("privacy/half.zip", ContentFile(b"everything"))
+    with tenancy.scope(cast.business):
+        PrivacyRequest.objects.update(status="failed", file=path)
+
+    upkeep.sweep(now=timezone.now())
+
+    assert not media().exists(path)
+    assert client.get(f"{URL}/{made.data['id']}").data["status"] == "failed"
 
 
 def test_an_erasure_gives_its_certificate(cast: Cast, client: APIClient, contact: Contact) -> None:
