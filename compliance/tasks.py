@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts import tenancy
 from compliance import jobs
-from compliance.audit import checking, sealing
+from compliance.audit import checking, doors, sealing
 from compliance.privacy import requests, retention, upkeep
 from config.lib import locks
 from config.lib.tasks import Counts, task
@@ -56,6 +56,13 @@ def seal_audit(**_: Any) -> Counts:
     """Chain the entries that wait, and store the signed heads outside the database."""
     with locks.single_flight("compliance.seal_audit", ttl_seconds=120) as is_mine:
         return sealing.run(now=timezone.now()) if is_mine else {}
+
+
+@task(jobs.NOTE_DOORS, time_limit_seconds=120)
+def note_doors(**_: Any) -> Counts:
+    """Add to the trail how often each door was opened in the hours that are over."""
+    with locks.single_flight("compliance.note_doors", ttl_seconds=120) as is_mine:
+        return {"entries": doors.write(now=timezone.now())} if is_mine else {}
 
 
 @task(jobs.CHECK_AUDIT, time_limit_seconds=3600)

@@ -6,6 +6,7 @@ canonical    an entry as bytes, its signature and digest
 chain        seal pending entries: link each by hash to the one before it, per business
 checkpoints  signed heads of the chains, kept outside the database
 verify       recompute everything; name the first entry changed, removed or inserted
+doors        how often work crossed businesses, and why, each hour
 export       the trail as CSV or JSON lines with the head of the chain
 """
 

@@ -60,6 +60,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "compliance.check_trails",
         "schedule": crontab(hour="3", minute="30"),
     },
+    "note doors": {"task": "compliance.note_doors", "schedule": 600.0},
     "seal audit trail": {
         "task": "compliance.seal_audit",
         "schedule": 60.0,

@@ -1,13 +1,27 @@
-"""Work that crosses businesses is counted by reason, and told to the log once an hour."""
+"""Work that crosses businesses is counted by reason, and told to the log and to Redis."""
 
 from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
 
 from accounts import tenancy
 from accounts.tenancy import Door
+from config.lib import redis
 from config.lib.postgres import doors
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Return the time of the counting process, to be set; it has opened no door yet."""
+    told = [1_000.0]
+    monkeypatch.setattr(doors, "monotonic", lambda: told[0])
+    doors._start_anew()
+    return told
 
 
 def opened(door: Door) -> float:
@@ -27,12 +41,8 @@ def test_every_opening_is_counted_by_its_reason(door: Door) -> None:
 
 
 def test_the_log_names_a_door_once_an_hour(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    clock: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
-    clock = [1_000.0]
-    monkeypatch.setattr(doors, "monotonic", lambda: clock[0])
-    doors._last_told.clear()
-    doors._since.clear()
     caplog.set_level("INFO")
 
     for seconds in (0, 10, 3600, 3610):
@@ -44,3 +54,60 @@ def test_the_log_names_a_door_once_an_hour(
     ]
     assert ["'count': 1" in one or '"count": 1' in one for one in told] == [True, False]
     assert len(told) == 2
+
+
+def this_hour() -> dict[str, int]:
+    """Return what Redis has added up of the hour under way."""
+    later = datetime.now(UTC) + timedelta(hours=1) + doors.GRACE
+    return dict(doors.hours_over(later)).get(datetime.now(UTC).strftime(doors._HOUR), {})
+
+
+def test_the_hour_hears_of_a_door_at_once_and_then_once_a_minute(clock: list[float]) -> None:
+    heard = []
+    for seconds in (0, 1, 59, 60, 61):
+        clock[0] = 1_000.0 + seconds
+        doors.note(Door.ROUTING)
+        heard.append(this_hour().get("routing"))
+
+    assert heard == [1, 1, 1, 4, 4]
+    doors._tell_rest()  # as a process does that ends
+    assert this_hour()["routing"] == 5
+
+
+def test_what_redis_could_not_take_is_told_with_the_next(
+    clock: list[float], settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = settings.REDIS_URL
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    doors.note(Door.ROUTING)
+    assert "doors_not_told" in caplog.text
+
+    settings.REDIS_URL = url
+    clock[0] += doors.TELL_SECONDS
+    doors.note(Door.ROUTING)
+
+    assert this_hour()["routing"] == 2
+
+
+def test_a_child_tells_nothing_its_parent_counted(clock: list[float]) -> None:
+    doors.note(Door.ROUTING)
+    doors.note(Door.ROUTING)
+
+    child = os.fork()
+    if not child:
+        os._exit(len(doors._of_hour.take()))
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert doors._of_hour.take() == {"routing": 1}
+
+
+def test_an_hour_is_over_when_it_is_and_until_it_is_forgotten(clock: list[float]) -> None:
+    client, now = redis.client(), datetime(2026, 3, 1, 15, 2, tzinfo=UTC)
+    for hour in ("2026-03-01T13:00Z", "2026-03-01T14:00Z", "2026-03-01T15:00Z"):
+        client.hincrby(redis.key("doors", hour), "sweep", 7)
+
+    early = dict(doors.hours_over(now - timedelta(seconds=1)))
+    doors.forget_hour("2026-03-01T13:00Z")
+
+    assert early == {"2026-03-01T13:00Z": {"sweep": 7}}
+    assert dict(doors.hours_over(now)) == {"2026-03-01T14:00Z": {"sweep": 7}}

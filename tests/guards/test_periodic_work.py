@@ -196,7 +196,7 @@ DUE: dict[str, tuple[Prepare, IsDone]] = {
 # Jobs that only order another job for each account of every business.
 ORDERS = {"messaging.check_accounts", "templates.sync_all"}
 # Jobs that touch no row of a business.
-OF_NO_BUSINESS = {"messaging.make_partitions", "accounts.forget_tokens"}
+OF_NO_BUSINESS = {"accounts.forget_tokens", "compliance.note_doors", "messaging.make_partitions"}
 # The whole database as its owner: `tests/backups` restores what this makes.
 AS_OWNER = {"backups.nightly"}
 
