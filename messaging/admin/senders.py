@@ -14,7 +14,6 @@ from django.utils.safestring import SafeString
 from unfold.enums import ActionVariant
 
 from accounts import access
-from accounts.models import WhatsAppAccount
 from compliance import audit
 from config.lib.admin import (
     Call,
@@ -27,8 +26,6 @@ from config.lib.admin import (
     verb,
 )
 from config.lib.admin.rendering import ago, badge, link, tier
-from config.lib.errors import Unavailable
-from messaging.meta.errors import SendError
 from messaging.senders import limits, numbers, pauses
 from messaging.senders.models import Sender, SenderActivity, SenderEvent
 
@@ -219,14 +216,12 @@ class SenderAdmin(TenantAdmin[Sender]):
         variant=ActionVariant.PRIMARY,
     )
     def sync(self, call: Call) -> str:
-        """Pull the numbers of every account."""
-        new = changed = gone = 0
-        # The token is encrypted: the database cannot tell which accounts have one.
-        connected = [one for one in WhatsAppAccount.objects.order_by("id") if one.access_token]
-        for account in connected:
-            told = _pull(account, call)
-            new, changed, gone = new + told.new, changed + told.changed, gone + told.gone
-        return f"{new} new, {changed} changed, {gone} gone at Meta."
+        """Have the numbers of every account pulled."""
+        count = numbers.order_sync_of_all()
+        if not count:
+            return "No account is connected: there is nothing to pull."
+        accounts = "1 account" if count == 1 else f"{count} accounts"
+        return f"The numbers of {accounts} are pulled from Meta now: open this page again soon."
 
     @verb(
         "Pause",
@@ -278,13 +273,6 @@ class SenderEventAdmin(ReadOnlyAdmin[SenderEvent]):
     def what(self, row: SenderEvent) -> SafeString:
         """Show the kind of event."""
         return badge(row.get_kind_display(), _EVENTS.get(row.kind, "muted"))
-
-
-def _pull(account: WhatsAppAccount, call: Call) -> numbers.Synced:
-    try:
-        return numbers.sync(account, now=call.now)
-    except SendError as error:
-        raise Unavailable(f"{account}: {error.info.title}. {error.info.advice}") from error
 
 
 def _record(action: str, sender: Sender, by: Any, details: dict[str, Any]) -> None:

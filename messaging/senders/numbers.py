@@ -8,6 +8,7 @@ from datetime import datetime
 from accounts.models import WhatsAppAccount
 from config.lib import addresses, loop
 from config.lib.errors import NotFound
+from messaging import jobs
 from messaging.meta.client import PhoneNumber
 from messaging.senders import accounts, connection, events
 from messaging.senders.models import Sender, SenderEvent
@@ -41,6 +42,15 @@ def sync(account: WhatsAppAccount, *, now: datetime) -> Synced:
     if limits := [number.messaging_limit for number in found if number.messaging_limit]:
         accounts.set_limit(account, limits[0])
     return Synced(len(fresh), len(changed), len(gone))
+
+
+def order_sync_of_all() -> int:
+    """Have the numbers of every connected account of the business in scope pulled; say how many."""
+    # The token is encrypted: the database cannot tell which accounts have one.
+    connected = [one for one in WhatsAppAccount.objects.order_by("id") if one.access_token]
+    for account in connected:
+        jobs.SYNC_NUMBERS.enqueue(business_id=str(account.business_id), account_id=str(account.pk))
+    return len(connected)
 
 
 def get(phone_number_id: str) -> Sender:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import redis
 from django.utils import timezone
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import Role
 from config.lib.ids import floor_of, new_id
 from messaging.messages.models import Message
 from messaging.sending.models import QueueItem
-from tests.factories.accounts import MembershipFactory, UserFactory
+from tests.factories.accounts import MembershipFactory, UserFactory, WhatsAppAccountFactory
 from tests.factories.cast import client_of
 from tests.factories.messaging import ConversationFactory, MessageFactory
 from tests.messaging.pump import Pump
@@ -258,10 +262,26 @@ def test_limits_and_pauses_of_a_number(client: APIClient, pump: Pump) -> None:
     assert [one["kind"] for one in events] == ["resumed", "paused", "limit"]
 
 
-def test_numbers_are_pulled_from_meta_and_changed(client: APIClient, pump: Pump) -> None:
-    pulled = client.post("/api/senders/sync")
+def test_the_numbers_of_each_account_are_pulled_by_a_job_of_its_own(
+    client: APIClient, pump: Pump, settings: Settings, redis_server: redis.Redis
+) -> None:
+    other = WhatsAppAccountFactory.create(business=pump.business)
+    WhatsAppAccountFactory.create(business=pump.business, access_token="")
+    settings.META_GRAPH_URL = "http://127.0.0.1:9"
+
+    answer = client.post("/api/senders/sync")
+
+    waiting = redis_server.lrange(f"{settings.REDIS_KEY_PREFIX}:default", 0, -1)
+    jobs = [json.loads(base64.b64decode(json.loads(raw)["body"]))[1] for raw in waiting]
+    assert (answer.status_code, answer.json()) == (202, {"accounts": 2})
+    assert {job["account_id"] for job in jobs if "account_id" in job} == {
+        str(pump.sender.account_id),
+        str(other.pk),
+    }
+
+
+def test_a_number_is_changed(client: APIClient, pump: Pump) -> None:
     patched = client.patch(f"/api/senders/{pump.sender.pk}", {"per_second": 5})
 
-    assert pulled.status_code == 200
     assert patched.json()["per_second"] == 5
     assert str(pump.sender.pk) in ids(client.get("/api/senders"))

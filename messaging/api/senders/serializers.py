@@ -66,11 +66,9 @@ class RateLimitInput(LimitsInput):
 
 
 class SenderSyncOutput(serializers.Serializer[Any]):
-    """What a pull of numbers from Meta found."""
+    """Of how many accounts the numbers will be pulled from Meta."""
 
-    new = serializers.IntegerField()
-    changed = serializers.IntegerField()
-    gone = serializers.IntegerField()
+    accounts = serializers.IntegerField()
 
 
 class UseOutput(serializers.Serializer[Any]):

@@ -10,16 +10,16 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
+from rest_framework import status
 from rest_framework.mixins import ListModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.models import WhatsAppAccount
 from compliance import audit
 from config.lib.api.filters import require_known
 from config.lib.api.views import ApiView, ApiViewSet
 from config.lib.errors import InvalidInput, NotFound
-from messaging.api.asking import allowed, caller_of, meta_asked, valid
+from messaging.api.asking import allowed, caller_of, valid
 from messaging.api.senders import filters, serializers
 from messaging.senders import limits, numbers, pauses
 from messaging.senders.models import Sender, SenderEvent
@@ -63,15 +63,11 @@ class SenderSync(ApiView):
 
     permission = "senders.manage"
 
-    @extend_schema(request=None, responses=serializers.SenderSyncOutput)
+    @extend_schema(request=None, responses={202: serializers.SenderSyncOutput})
     def post(self, request: Request) -> Response:
-        """Pull the numbers of every account; 409 when Meta refuses, 503 when it is away."""
-        new = changed = gone = 0
-        for account in WhatsAppAccount.objects.order_by("pk"):
-            with meta_asked():
-                done = numbers.sync(account, now=timezone.now())
-            new, changed, gone = new + done.new, changed + done.changed, gone + done.gone
-        return Response({"new": new, "changed": changed, "gone": gone})
+        """Have the numbers of every account pulled, each by itself, within a minute or so."""
+        ordered = numbers.order_sync_of_all()
+        return Response({"accounts": ordered}, status=status.HTTP_202_ACCEPTED)
 
 
 class RateLimit(ApiView):
