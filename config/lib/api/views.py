@@ -29,6 +29,7 @@ class ApiMixin(APIView):
     Views that are bases of others set `abstract = True`. A POST that may be repeated at will,
     such as a sign-in, sets `idempotent = False`. One with `by_object = True` also admits those who
     hold the permission for single objects; it limits its rows and asks `access.allows` of each.
+    What asks Meta does so in `prepare`, before anything is locked.
     One with `in_steps = True` commits its work in transactions of its own, each of which begins
     with `keep_rights`.
     """
@@ -69,12 +70,27 @@ class ApiMixin(APIView):
         self.headers = self.default_response_headers
         try:
             self.initial(self.request, *args, **kwargs)
-            respond = partial(self._handler(), self.request, *args, **kwargs)
-            response = self._respond_with_rights(respond)
+            response = self._respond_with_rights(self._prepared(self._handler()))
         except Exception as error:
             response = self.handle_exception(error)
         self.response = self.finalize_response(self.request, response, *args, **kwargs)
         return self.response
+
+    def prepare(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Ask other systems what a change needs of them, outside of its transaction.
+
+        It may run more than once for one change, and does not know yet whether the request is a
+        repeated one: leave nothing behind that must happen once.
+        """
+
+    def _prepared(self, handler: Callable[..., Response]) -> Callable[[], Response]:
+        """Prepare a change; a failure is raised where a stored answer goes first."""
+        try:
+            if self.request.method not in SAFE_METHODS:
+                self.prepare(self.request, *self.args, **self.kwargs)
+        except Exception as error:
+            return partial(_fail, error)
+        return partial(handler, self.request, *self.args, **self.kwargs)
 
     def _respond_with_rights(self, respond: Callable[[], Response]) -> Response:
         """Let nobody lose the right to a change before the change is committed.
@@ -121,6 +137,10 @@ class ApiMixin(APIView):
             if not error.keeps_work:
                 raise
             return self.handle_exception(error)
+
+
+def _fail(error: Exception) -> Response:
+    raise error
 
 
 class ApiView(ApiMixin, APIView):

@@ -28,7 +28,7 @@ from templates_mgmt.models import Template
 def send(given: Mapping[str, Any], *, options: request.Options, now: datetime) -> Message:
     """Queue the message a checked body asks for; a refused one leaves no trace.
 
-    Uploads media sent by our id to Meta first. Raises `InvalidInput` naming the field,
+    Files sent by our id are known to Meta after `upload`. Raises `InvalidInput` naming the field,
     `SendRefused` and the template's refusals.
     """
     sender = sender_of(given)
@@ -56,6 +56,30 @@ def send(given: Mapping[str, Any], *, options: request.Options, now: datetime) -
             now=now,
             options=_options(given, options, contact, sender),
         )
+
+
+def names_files(given: Any) -> bool:
+    """Say whether a body names anything by an id of ours where files can be named."""
+    left = [given]
+    while left:
+        one = left.pop()
+        if isinstance(one, dict):
+            if bodies.our_id(one.get("id")) is not None:
+                return True
+            left += one.values()
+        elif isinstance(one, list):
+            left += one
+    return False
+
+
+def upload(given: Mapping[str, Any], *, now: datetime) -> None:
+    """Give the files of a checked body their ids at Meta, for the sender it names."""
+    sender = sender_of(given)
+    if given["type"] == "template":
+        _template(sender, given, now)
+    else:
+        _require_category(given, "service")
+        _content(sender, given, now)
 
 
 def sender_of(given: Mapping[str, Any]) -> Sender:
