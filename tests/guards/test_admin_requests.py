@@ -20,7 +20,7 @@ from django.test import Client
 from accounts import tenancy
 from accounts.models import Role
 from config.lib.admin.forms import OperatorForm
-from messaging.admin import campaigns as campaign_pages
+from messaging.admin import pages
 from messaging.contacts.models import Tag
 from messaging.conversations.models import Conversation
 from messaging.senders.models import Sender
@@ -109,7 +109,7 @@ def test_the_action_menu_leaves_foreign_rows_alone(client: Client, theirs: Tenan
     for model, page in admin.site._registry.items():
         rows = model._base_manager.all()
         keys = [str(pk) for pk in rows.values_list("pk", flat=True)]
-        for action in (*page.actions, "delete_selected"):
+        for action in (*(page.actions or ()), "delete_selected"):
             name = action if isinstance(action, str) else action.__name__
             data = {"action": name, "_selected_action": keys, "post": "yes"}
             path = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
@@ -230,7 +230,7 @@ def test_a_fragment_that_leaks_is_noticed(
     def find(rows: Any, key: Any) -> Any:
         return rows.model.across_businesses.filter(pk=key).first()
 
-    leaky(campaign_pages.pages, "find", find)
+    leaky(pages, "find", find)
 
     problems = answers_with(client, ours, theirs, of_pages="messaging_campaign_look")
 

@@ -17,14 +17,16 @@ from accounts import tenancy
 from config.dev.embedded.host import choose_port, is_port_free, wait_until
 from messaging.contacts.models import Contact
 from tests.guards.tenants import Tenant
-from tests.guards.test_isolation_in_database import (  # noqa: F401  # run again
+from tests.guards.test_isolation import (  # noqa: F401  # run again
     alice,
     charlie,
-    taken,
     test_a_foreign_id_is_answered_like_one_that_does_not_exist,
     test_a_foreign_id_is_not_found,
     test_an_own_id_is_found,
     test_no_collection_shows_a_row_of_another_business,
+)
+from tests.guards.test_isolation_in_database import (  # noqa: F401  # run again
+    taken,
     test_no_row_can_be_added_without_a_business,
     test_no_row_can_be_given_to_another_business,
     test_raw_sql_sees_the_business_in_scope_only,
