@@ -16,7 +16,7 @@ from compliance.privacy import export as copies
 from compliance.privacy import registry, requests, suppression
 from compliance.privacy.models import PrivacyRequest
 from compliance.privacy.registry import BATCH, File, Later, Person, Rows, Step
-from config.lib import crypto
+from config.lib import crypto, paging
 from config.lib.crypto import DecryptionFailed
 from config.lib.errors import Unavailable
 
@@ -42,11 +42,9 @@ class ConsentHolder:
 
     def export(self, person: Person) -> Iterator[Rows | File]:
         """Yield the ledger, oldest first."""
-        rows = ConsentEvent.objects.filter(address__in=person.address_keys).order_by(
-            "occurred_at", "id"
-        )
+        rows = ConsentEvent.objects.filter(address__in=person.address_keys)
         if rows.exists():
-            yield Rows(self.name, rows.values(*_EVENT).iterator(chunk_size=BATCH))
+            yield Rows(self.name, paging.values_by_key(rows, *_EVENT, size=BATCH))
 
     def erase(self, person: Person, *, cursor: str, now: datetime) -> Iterator[Step]:
         """Delete state and ledger; somebody who is back already gets their opt-out again."""
@@ -65,8 +63,8 @@ class ConsentHolder:
 
     def everybody(self) -> Iterator[Person]:
         """Yield every address of the ledger."""
-        rows = Consent.objects.order_by("address").values_list("address", flat=True).distinct()
-        for address in rows.iterator(chunk_size=BATCH):
+        rows = Consent.objects.values_list("address", flat=True).distinct()
+        for address in paging.by_key(rows, key="address", size=BATCH):
             yield Person(keys=frozenset({address}))
 
 
@@ -125,7 +123,7 @@ class CopiesHolder:
         rows = PrivacyRequest.objects.filter(digests__overlap=requests.digests_of(person))
         if rows.exists():
             fields = ("received_at", "kind", "status", "channel", "note", "finished_at")
-            yield Rows(self.name, rows.order_by("id").values(*fields).iterator(chunk_size=BATCH))
+            yield Rows(self.name, paging.values_by_key(rows, *fields, size=BATCH))
 
     def erase(self, person: Person, *, cursor: str, now: datetime) -> Iterator[Step]:
         """Delete the copies; let go of what other requests say."""

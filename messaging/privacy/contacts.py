@@ -12,6 +12,7 @@ from django.db.models import F
 from redis.exceptions import RedisError
 
 from compliance.privacy.registry import BATCH, File, Person, Rows, Step
+from config.lib import paging
 from config.lib.addresses import digits_in
 from messaging.campaigns.models import Campaign, CampaignRecipient
 from messaging.contacts.models import Contact, ContactList, ContactTag, ListEntry
@@ -20,6 +21,8 @@ from messaging.senders.models import Sender
 from messaging.sending import throttle
 from messaging.webhooks.models import FormerAddress, LatestFact
 
+# Each may hold the names of many refused recipients.
+_CAMPAIGNS: Final = 20
 logger = structlog.get_logger(__name__)
 
 _CONTACT: Final = (
@@ -36,6 +39,7 @@ _CONTACT: Final = (
     "updated_at",
     "undeliverable_at",
 )
+_RECIPIENT: Final = ("campaign__name", "skip_code", "values")
 _THREAD: Final = ("status", "last_inbound_at", "last_message_at", "unread", "created_at")
 
 
@@ -54,10 +58,10 @@ class ContactsHolder:
         if not ids:
             return
         yield Rows("contact", map(_described, Contact.objects.filter(pk__in=ids).order_by("id")))
-        threads = Conversation.objects.filter(contact__in=ids).order_by("id")
-        yield Rows("conversations", threads.values(*_THREAD).iterator(chunk_size=BATCH))
-        named = _recipients(ids).order_by("id").values("campaign__name", "skip_code", "values")
-        yield Rows("campaigns", named.iterator(chunk_size=BATCH))
+        threads = Conversation.objects.filter(contact__in=ids)
+        yield Rows("conversations", paging.values_by_key(threads, *_THREAD, size=BATCH))
+        named = paging.values_by_key(_recipients(ids), *_RECIPIENT, size=BATCH)
+        yield Rows("campaigns", named)
 
     def erase(self, person: Person, *, cursor: str, now: datetime) -> Iterator[Step]:
         """Delete everything of one contact in one transaction, so that nobody is half gone."""
@@ -123,7 +127,8 @@ def _forget_refused(person: Person) -> int:
     if not person.needles:
         return 0
     changed = 0
-    for campaign in Campaign.objects.exclude(refused=[]).select_for_update().iterator():
+    held = Campaign.objects.exclude(refused=[]).select_for_update()
+    for campaign in paging.by_key(held, size=_CAMPAIGNS):
         kept = [one for one in campaign.refused if not _names(one, person)]
         if len(kept) < len(campaign.refused):
             changed += len(campaign.refused) - len(kept)

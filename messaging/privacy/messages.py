@@ -13,7 +13,7 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 
 from compliance.privacy.registry import BATCH, File, Person, Rows, Step
-from config.lib import ids, storage
+from config.lib import ids, paging, storage
 from messaging.inbox import reading
 from messaging.media.models import MediaFile
 from messaging.messages.models import Message, MessageEvent
@@ -48,9 +48,9 @@ class MessagesHolder:
 
     def export(self, person: Person) -> Iterator[Rows | File]:
         """Yield the messages, oldest first."""
-        rows = _messages(person).order_by("id")
+        rows = _messages(person)
         if rows.exists():
-            yield Rows(self.name, rows.values(*_MESSAGE).iterator(chunk_size=BATCH))
+            yield Rows(self.name, paging.values_by_key(rows, *_MESSAGE, size=BATCH))
 
     def erase(self, person: Person, *, cursor: str, now: datetime) -> Iterator[Step]:
         """Delete messages with their log, some hundred at a time."""
@@ -71,9 +71,9 @@ class FilesHolder:
         """Yield the list of files, then the files."""
         if not _files(person).exists():
             return
-        rows = _files(person).order_by("id")
-        yield Rows(self.name, rows.values(*_FILE).iterator(chunk_size=BATCH))
-        for media in rows.exclude(path="").iterator(chunk_size=BATCH):
+        rows = _files(person)
+        yield Rows(self.name, paging.values_by_key(rows, *_FILE, size=BATCH))
+        for media in paging.by_key(rows.exclude(path=""), size=BATCH):
             opened = partial(storage.media().open, media.path)
             yield File(f"{media.pk}-{media.filename or _ending(media)}", opened)
 
@@ -114,8 +114,8 @@ def _sent_to_them_alone(person: Person) -> list[UUID]:
     )
     named = {
         id_
-        for content in sent.values_list("content", flat=True).iterator(chunk_size=BATCH)
-        for id_ in _media_ids(content)
+        for row in paging.values_by_key(sent, "content", size=BATCH)
+        for id_ in _media_ids(row["content"])
     }
     rows = MediaFile.objects.filter(message_id=None, meta_media_id__in=named)
     return [media.pk for media in rows if not _was_sent_to_others(media, person)]

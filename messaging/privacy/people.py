@@ -8,7 +8,7 @@ from typing import Final
 from django.db.models import Q
 
 from compliance.privacy.registry import BATCH, Person
-from config.lib import addresses
+from config.lib import addresses, paging
 from messaging.contacts.models import Contact
 from messaging.messages.models import Message
 from messaging.webhooks.models import FormerAddress
@@ -36,7 +36,7 @@ class PeopleIndex:
 
     def everybody(self) -> Iterator[Person]:
         """Yield every contact."""
-        for contact in Contact.objects.order_by("id").iterator(chunk_size=BATCH):
+        for contact in paging.by_key(Contact.objects.all(), size=BATCH):
             yield _of(contact)
 
 

@@ -16,7 +16,7 @@ from django.db import connection
 
 from accounts import tenancy
 from compliance.privacy.registry import File, Person, Rows, Step
-from config.lib import ids
+from config.lib import ids, paging
 from messaging.meta.reading import object_of, objects_of
 from messaging.webhooks.cutting import FRAME, Owner, cut_out, delete, lock
 from messaging.webhooks.models import DeadLetter, PendingEvent, RawEvent
@@ -101,9 +101,9 @@ def _cut(page: list[tuple[UUID, bytes | None]], person: Person, owner: Owner) ->
 def _clear_letters(person: Person) -> int:
     letters = DeadLetter.objects.filter(business_id=tenancy.current_id())
     named = [
-        pk
-        for pk, detail in letters.values_list("pk", "detail").iterator()
-        if any(one in detail for one in person.needles)
+        row["id"]
+        for row in paging.values_by_key(letters, "id", "detail")
+        if any(one in row["detail"] for one in person.needles)
     ]
     return letters.filter(pk__in=named).update(detail=ERASED)
 

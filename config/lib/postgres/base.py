@@ -103,5 +103,5 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return super().create_cursor()
 
     def chunked_cursor(self) -> Any:
-        """Make the same: `iterator()` reads the whole answer, so ask for pages."""
+        """Make the same: `iterator()` reads the whole answer, `config.lib.paging` pages."""
         return self.cursor()
