@@ -190,6 +190,19 @@ def require(
     _move(found, Status.USED, by=by, now=now)
 
 
+def was_used(*, kind: str, subject_type: str, subject_id: str, digest: str, at: datetime) -> bool:
+    """Tell whether the step that was taken then used an approval of exactly this."""
+    used = Approval.objects.filter(
+        kind=kind,
+        subject_type=subject_type,
+        subject_id=subject_id,
+        digest=digest,
+        status=Status.USED,
+        closed_at=at,
+    )
+    return bool(used.exists())
+
+
 def require_standing(
     *,
     kind: str,

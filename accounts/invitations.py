@@ -103,6 +103,7 @@ def resend(*, invitation: Invitation, by: Access, now: datetime) -> Invitation:
     """Send it again with a new link and another seven days; the old link ends."""
     locked = _lock(invitation.pk)
     grants.require_role_within(locked.role, by=by)
+    _require_agreed(locked)
     locked.nonce, locked.expires_at = _nonce(), now + LIFETIME
     locked.invited_by, locked.mailed_at, locked.mail_failures = by.person, None, 0
     fields = ["nonce", "expires_at", "invited_by", "mailed_at", "mail_failures"]
@@ -170,6 +171,7 @@ def accept(*, invitation: Invitation, user: User, now: datetime) -> Membership:
         if locked.expires_at <= now or locked.nonce != invitation.nonce:
             raise InvitationOver("This invitation is over. Ask for a new one.")
         _require_standing(locked)
+        _require_agreed(locked)
         by = Access(user, None, locked.business, frozenset())
         joined = members.join(user=user, role=locked.role, by=by)
         _close(locked, Status.ACCEPTED, now)
@@ -285,6 +287,17 @@ def _require_standing(invitation: Invitation) -> None:
     if not roles.of_role(invitation.role) <= held:
         raise NotAllowed(
             "Whoever invited you may not give this role any more. Ask for a new invitation.",
+            code="invitation_void",
+        )
+
+
+def _require_agreed(invitation: Invitation) -> None:
+    """Refuse an owner whom one person invited where by now it takes two."""
+    email, role, at = invitation.email, invitation.role, invitation.created_at
+    if members.lacks_second_person(email=email, role=role, at=at):
+        raise NotAllowed(
+            "Two people make an owner here by now, and one sent this invitation. "
+            "It has to be taken back and made anew.",
             code="invitation_void",
         )
 

@@ -105,14 +105,28 @@ def require_second_person(*, email: str, role: str, by: Access, now: datetime) -
         return
     person = email.strip().lower()
     approvals.require(
-        kind=ApprovalKind.OWNER_GRANT,
-        subject_type="owner",
-        subject_id=hashlib.sha256(person.encode()).hexdigest(),
-        digest=approvals.digest_of({"the person": person, "the role": str(role)}),
+        **_owner_grant(person),
         by=by,
         now=now,
         asks=Asks(f"Make {person} an owner", (("Person", person), ("Role", Role.OWNER.label))),
     )
+
+
+def lacks_second_person(*, email: str, role: str, at: datetime) -> bool:
+    """Tell whether two people make an owner here now, and one alone offered the role then."""
+    if role != Role.OWNER or not approvals.is_needed(ApprovalKind.OWNER_GRANT):
+        return False
+    return not approvals.was_used(**_owner_grant(email.strip().lower()), at=at)
+
+
+def _owner_grant(person: str) -> dict[str, str]:
+    """Return what an approval of this person as an owner is bound to."""
+    return {
+        "kind": ApprovalKind.OWNER_GRANT,
+        "subject_type": "owner",
+        "subject_id": hashlib.sha256(person.encode()).hexdigest(),
+        "digest": approvals.digest_of({"the person": person, "the role": Role.OWNER.value}),
+    }
 
 
 def _lock(membership: Membership) -> Membership:

@@ -11,8 +11,8 @@ from django.conf import settings
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts import invitations
-from accounts.models import Invitation, Membership, Role, User
+from accounts import invitations, tenancy
+from accounts.models import Invitation, Membership, Role, SecurityPolicy, User
 from accounts.signals import InvitationChanged, invitation_changed
 from tests.factories.accounts import PASSWORD, issue_key
 from tests.factories.cast import Cast, client_of, client_of_key
@@ -184,6 +184,35 @@ def test_an_invitation_is_void_when_the_inviter_could_not_give_it_any_more(cast:
 
     assert (refused.status_code, code_of(refused)) == (403, "invitation_void")
     assert not User.objects.filter(email="dora@example.com").exists()
+
+
+def test_an_owner_invited_before_two_people_were_asked_for_is_not_made_by_one(cast: Cast) -> None:
+    invitation = invite(cast, **DORA | {"role": "owner"})
+    other = invite(cast, email="erin@example.com", role="agent")
+    with tenancy.scope(cast.business):
+        SecurityPolicy.objects.create(business=cast.business, two_person=["owner_grant"])
+
+    refused = join(invitation)
+    resent = client_of(cast.alice).post(f"{INVITATIONS}/{invitation.pk}/resend")
+
+    assert (refused.status_code, code_of(refused)) == (403, "invitation_void")
+    assert (resent.status_code, code_of(resent)) == (403, "invitation_void")
+    assert not User.objects.filter(email="dora@example.com").exists()
+    assert join(other).status_code == 201
+
+
+def test_an_owner_two_people_agreed_on_joins(cast: Cast) -> None:
+    second = client_of(cast.add(Role.OWNER))
+    with tenancy.scope(cast.business):
+        SecurityPolicy.objects.create(business=cast.business, two_person=["owner_grant"])
+    asked = client_of(cast.alice).post(INVITATIONS, DORA | {"role": "owner"})
+    approval = asked.json()["errors"][0]["extra"]["approval"]
+    second.post(f"/api/approvals/{approval}/approve")
+    invitation = invite(cast, **DORA | {"role": "owner"})
+
+    assert client_of(cast.alice).post(f"{INVITATIONS}/{invitation.pk}/resend").status_code == 200
+    invitation.refresh_from_db()
+    assert join(invitation).status_code == 201
 
 
 def test_a_key_that_invites_answers_to_its_maker(cast: Cast) -> None:
