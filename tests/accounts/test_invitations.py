@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts import invitations, tenancy
-from accounts.models import Invitation, Membership, Role, SecurityPolicy, User
+from accounts.models import Invitation, Membership, Role, SecurityPolicy, SignIn, User
 from accounts.signals import InvitationChanged, invitation_changed
 from tests.factories.accounts import PASSWORD, issue_key
 from tests.factories.cast import Cast, client_of, client_of_key
@@ -213,6 +214,38 @@ def test_an_owner_two_people_agreed_on_joins(cast: Cast) -> None:
     assert client_of(cast.alice).post(f"{INVITATIONS}/{invitation.pk}/resend").status_code == 200
     invitation.refresh_from_db()
     assert join(invitation).status_code == 201
+
+
+@pytest.mark.parametrize("is_page", [False, True])
+def test_a_link_signs_nobody_in_who_has_an_account(cast: Cast, is_page: bool) -> None:
+    invitation = invite(cast, **CHARLIE)
+    client, given = Client(), {"name": "Charlie", "password": PASSWORD}
+
+    if is_page:
+        client.post(f"/invitation/{token_of(invitation)}/", given)
+    else:
+        assert code_of(join(invitation)) == "sign_in_first"
+
+    assert "_auth_user_id" not in client.session
+    assert not SignIn.objects.filter(user=cast.charlie).exists()
+    assert not cast.charlie.memberships.filter(business=cast.business).exists()
+
+
+def test_who_joins_where_a_second_factor_is_demanded_sets_it_up_first(cast: Cast) -> None:
+    people = [invite(cast, **DORA), invite(cast, email="erin@example.com", role="agent")]
+    with tenancy.scope(cast.business):
+        SecurityPolicy.objects.create(business=cast.business, needs_second_factor=True)
+    browser = Client()
+
+    by_api = join(people[0]).json()["access"]
+    by_page = browser.post(
+        f"/invitation/{token_of(people[1])}/", {"name": "Erin", "password": PASSWORD}, follow=True
+    )
+
+    refused = APIClient().get("/api/users", headers={"Authorization": f"Bearer {by_api}"})
+    assert (refused.status_code, code_of(refused)) == (403, "second_factor_enrolment_required")
+    assert by_page.redirect_chain[-1][0] == "/admin/second-factor/"
+    assert browser.get("/admin/messaging/message/").status_code == 302
 
 
 def test_a_key_that_invites_answers_to_its_maker(cast: Cast) -> None:
