@@ -14,10 +14,13 @@ import pytest
 from django.db import ProgrammingError, connection, transaction
 
 from accounts import tenancy
-from accounts.models import Role
+from accounts.models import Role, WhatsAppAccount
+from compliance import tasks as compliance_tasks
+from compliance.privacy.models import PrivacyRequest
 from config.lib import partitions
 from messaging import tasks
 from messaging.contacts.models import Contact
+from templates_mgmt import tasks as template_tasks
 from tests.factories.cast import client_of
 from tests.guards.tables import protected_tables
 from tests.guards.tenants import Tenant
@@ -43,6 +46,11 @@ from tests.guards.test_isolation import (  # noqa: F401  # run again
     test_a_foreign_row_in_a_filter_is_answered_like_one_that_does_not_exist,
     test_an_own_id_is_found,
     test_no_collection_shows_a_row_of_another_business,
+)
+from tests.guards.test_periodic_work import (  # noqa: F401  # run again
+    storages,
+    tenants,
+    test_a_periodic_job_does_its_work_in_every_business,
 )
 from tests.guards.without_filters import filters_off
 
@@ -136,11 +144,16 @@ def test_no_row_can_be_added_without_a_business(charlie: Tenant) -> None:
 
 
 def test_tasks_do_not_reach_rows_of_another_business(alice: Tenant, charlie: Tenant) -> None:
+    PrivacyRequest.across_businesses.filter(business=charlie.business).update(status="running")
     before = charlie.snapshot()
-    own = str(alice.business.pk)
+    own, account = str(alice.business.pk), str(charlie.account.pk)
 
     tasks.fan_out(business_id=own, campaign_id=str(charlie.campaign.pk))
     tasks.import_contacts(business_id=own, import_id=str(charlie.contact_import.pk))
+    compliance_tasks.perform(business_id=own, request_id=str(charlie.privacy_request.pk))
+    assert template_tasks.sync_templates(business_id=own, account_id=account) == {"gone_account": 1}
+    with pytest.raises(WhatsAppAccount.DoesNotExist):
+        tasks.sync_numbers(business_id=own, account_id=account)
 
     assert charlie.snapshot() == before
 
