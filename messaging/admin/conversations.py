@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
@@ -20,7 +21,8 @@ from django.http.response import HttpResponseBase
 from django.urls import URLPattern, reverse
 from django.utils import timezone
 
-from config.lib import addresses, storage, streams
+from accounts import renewal
+from config.lib import addresses, deadlocks, storage, streams
 from config.lib.admin import ReadOnlyAdmin, asking
 from config.lib.errors import ProjectError
 from messaging.admin import pages
@@ -121,6 +123,7 @@ class ConversationAdmin(ReadOnlyAdmin[Conversation]):
             return HttpResponse(status=204)
         return _chat(request, held, version)
 
+    @asking.in_steps
     @pages.needs(VIEW, change=REPLY)
     def reply_view(self, request: HttpRequest, key: UUID) -> HttpResponseBase:
         """Send an answer: to the script as JSON, else as a page."""
@@ -305,23 +308,26 @@ def _chat(request: HttpRequest, held: Conversation, version: str) -> JsonRespons
 def _send(form: ReplyForm, held: Conversation, request: HttpRequest) -> str:
     """Send what the form holds; return why not, empty when it is on its way."""
     data = form.cleaned_data
-    by, now = pages.reader(request), timezone.now()
+    whose: dict[str, Any] = {"by": pages.reader(request), "now": timezone.now()}
+    send: Callable[..., object] = partial(replies.text, held, body=data["body"])
     try:
         if data["file"]:
-            replies.file(
-                held,
-                file=data["file"].file,
-                filename=data["file"].name,
-                caption=data["body"],
-                key=data["key"],
-                by=by,
-                now=now,
-            )
-        else:
-            replies.text(held, body=data["body"], key=data["key"], by=by, now=now)
+            named: dict[str, Any] = {"file": data["file"].file, "filename": data["file"].name}
+            known = replies.upload(held, **named, caption=data["body"], key=data["key"], **whose)
+            if known is None:
+                return ""
+            send = partial(replies.file, held, upload=known)
+        deadlocks.retry(partial(_with_rights, request, partial(send, key=data["key"], **whose)))
     except ProjectError as error:
         return error.detail
     return ""
+
+
+def _with_rights(request: HttpRequest, send: Callable[[], object]) -> None:
+    """Send while nobody takes the right to it."""
+    renewal.hold(request)
+    asking.require(request, REPLY)
+    send()
 
 
 def _send_template(form: TemplateForm, held: Conversation, request: HttpRequest) -> bool:

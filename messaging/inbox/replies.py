@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import IO, Any, Final
 from uuid import UUID
@@ -74,7 +75,16 @@ def template(
     )
 
 
-def file(
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file Meta knows, ready to be sent."""
+
+    kind: str
+    media: MediaFile
+    content: dict[str, str]
+
+
+def upload(
     conversation: Conversation,
     *,
     file: IO[bytes],
@@ -83,27 +93,35 @@ def file(
     key: str,
     by: User,
     now: datetime,
-) -> Message:
-    """Answer with a file: checked, stored, made known to Meta, then sent by its id."""
+) -> Upload | None:
+    """Check and store a file and make it known to Meta; None when the key was answered already.
+
+    Call it outside of a transaction: Meta takes as long as it takes.
+    """
     kind = uploads.check(file, filename=filename).kind.name
-    slot = _slot(conversation, key, by)
-    if known := _find(slot, now):
-        return known
-    # Before the transaction: Meta is asked, which takes as long as it takes.
+    if _find(_slot(conversation, key, by), now):
+        return None
     media = uploads.store(file=file, filename=filename, now=now)
     content = _file_content(conversation, media, kind=kind, caption=caption.strip(), now=now)
+    return Upload(kind, media, content)
+
+
+def file(
+    conversation: Conversation, *, upload: Upload, key: str, by: User, now: datetime
+) -> Message:
+    """Answer with a file that was uploaded. Raises what `sending.request.content` raises."""
 
     def send() -> Message:
         message = request.content(
             sender=conversation.sender,
             contact=conversation.contact,
-            type_=kind,
-            content=content,
+            type_=upload.kind,
+            content=upload.content,
             now=now,
             options=Options(by=by),
         )
-        media.message_id = message.pk
-        media.save(update_fields=["message_id"])
+        upload.media.message_id = message.pk
+        upload.media.save(update_fields=["message_id"])
         return message
 
     return _once(conversation, key=key, by=by, now=now, send=send)
