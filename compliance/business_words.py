@@ -6,7 +6,7 @@ from django.db import transaction
 
 from accounts.access import Access
 from accounts.tenancy import current_id
-from compliance import audit, wording
+from compliance import audit, optout, wording
 from compliance.models import OptOutWord
 from config.lib.errors import Conflict, InvalidInput
 
@@ -21,10 +21,19 @@ class WordTaken(Conflict):
 def put(
     *, word: str, effect: str, language: str = "", by: Access | None, row: OptOutWord | None = None
 ) -> OptOutWord:
-    """Add a word, or change `row`. Raises `InvalidInput` or `WordTaken`."""
+    """Add a word, or change `row`. Raises `InvalidInput` or `WordTaken`.
+
+    A shipped stop word cannot be made to start: nobody takes STOP away from people.
+    """
     said = wording.normalise(word)
     if not said:
         raise InvalidInput("A word has at least one letter or digit.", attr="word")
+    if effect == OptOutWord.Effect.START and optout.classify(word) == optout.STOP:
+        raise InvalidInput(
+            "This word means stop everywhere: it cannot start anything.",
+            code="shipped_stop_word",
+            attr="effect",
+        )
     others = OptOutWord.objects.exclude(pk=row.pk if row else None)
     if said in {wording.normalise(other) for other in others.values_list("word", flat=True)}:
         raise WordTaken("This word is on the list, perhaps in another spelling.", attr="word")

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 
 from django.db import transaction
 
-from compliance import consent, policy, wording, words
+from compliance import consent, ledger, policy, wording, words
 from compliance.models import ConsentEvent, ConsentStatus, OptOutWord, Scope
 
 Effect = Literal["stop", "start"]
@@ -27,6 +27,15 @@ _EVERYTHING: Final = tuple(Scope)
 _MOST_ANSWERS: Final = 4
 _ANSWERS_WITHIN: Final = timedelta(days=1)
 _OFFERS: Final = (Scope.MARKETING,)
+# Where a person speaks for themself; a STOP told by another program carries its keyword.
+_OWN_DOORS: Final = frozenset(
+    {
+        ConsentEvent.Source.MESSAGE,
+        ConsentEvent.Source.META,
+        ConsentEvent.Source.SEND_ERROR,
+    }
+)
+_LOOKS_BACK: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +58,8 @@ class _Meaning:
 def classify(text: str, *, business_words: Mapping[str, str] | None = None) -> Effect | None:
     """Say whether this whole message means stop or start; None for any other.
 
-    `business_words` maps words of the business to "stop" or "start"; they win over ours.
+    `business_words` maps words of the business to "stop" or "start"; they win over ours, but
+    nothing makes a shipped stop mean start.
     """
     meaning = _meaning(text, business_words or {})
     return meaning.effect if meaning else None
@@ -73,7 +83,8 @@ def apply(
     """Withdraw or restore consent if this message says so; return the confirmation, once.
 
     A stop ends every scope; a button such as "Stop promotions" ends marketing only. A start
-    restores what was opted out and does nothing else: who never left has not asked for offers.
+    takes back the person's own stop (`restorable`) and does nothing else: who never agreed to
+    offers has not asked for them by it.
     `language` is the person's, used when the word belongs to several. A repeated stop is recorded
     but not answered, and nobody gets more than four answers in a day, so that two machines cannot
     talk to each other for ever. A business may leave out the answers. `business_words` are read
@@ -91,7 +102,7 @@ def apply(
         _record(
             meaning.effect,
             addresses=addresses,
-            scopes=meaning.scopes if meaning.effect == STOP else tuple(before),
+            scopes=meaning.scopes if meaning.effect == STOP else restorable(addresses),
             source=ConsentEvent.Source.MESSAGE,
             occurred_at=occurred_at,
             now=now,
@@ -102,6 +113,28 @@ def apply(
         if _opted_out(addresses) == before or not _may_answer(addresses, now):
             return None
     return _reply(meaning, language)
+
+
+def restorable(addresses: Sequence[str]) -> tuple[Scope, ...]:
+    """Return the scopes a start of the person gives back: what stood before their own stop.
+
+    An opt-out that was recorded for them (a letter, an objection, an erasure) takes more than a
+    word to end. Answers inside a conversation need no earlier consent.
+    """
+    return tuple(scope for scope in _opted_out(addresses) if _ended_by_themself(addresses, scope))
+
+
+def _ended_by_themself(addresses: Sequence[str], scope: Scope) -> bool:
+    is_out = False
+    events = ledger.list_events(addresses).filter(scope=scope)
+    for event in events.exclude(status=ConsentStatus.BLOCKED)[:_LOOKS_BACK]:
+        if event.status == ConsentStatus.OPTED_OUT:
+            if event.source not in _OWN_DOORS and "keyword" not in event.evidence:
+                return False
+            is_out = True
+        elif is_out:
+            return True
+    return is_out and scope == Scope.SERVICE
 
 
 def _may_answer(addresses: Sequence[str], now: datetime) -> bool:
@@ -175,8 +208,11 @@ def _meaning(text: str, business_words: Mapping[str, str]) -> _Meaning | None:
     said = wording.normalise(text)
     own = _own_words(business_words)
     for phrase in (said, wording.without_courtesy(said, _courtesies())):
-        if meaning := own.get(phrase) or _shipped().get(phrase):
-            return meaning
+        shipped, added = _shipped().get(phrase), own.get(phrase)
+        if shipped and shipped.effect == STOP and added and added.effect == START:
+            return shipped
+        if added or shipped:
+            return added or shipped
     return None
 
 

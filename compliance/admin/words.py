@@ -12,7 +12,8 @@ from compliance import business_words
 from compliance.models import OptOutWord
 from config.lib.admin import EmptyState, Step, TenantAdmin
 
-_MANAGE = "consent.manage"
+# It decides for everybody who writes, so it is a setting of the business.
+_MANAGE = "businesses.manage"
 
 
 @admin.register(OptOutWord)

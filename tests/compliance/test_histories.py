@@ -167,7 +167,7 @@ class Batch:
         """Words of the person: text, button, or something else altogether."""
         text = self.rng.choice(("STOP", "baja!", "Stop promotions", "START", "stop by tomorrow"))
         at = self.rng.choice(TIMES)
-        before = self.model.opted_out(person.addresses)
+        before = optout.restorable(person.addresses)
         optout.apply(
             addresses=person.addresses,
             text=text,

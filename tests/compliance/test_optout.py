@@ -10,7 +10,7 @@ import pytest
 from accounts.models import Business
 from compliance import consent, optout, policy, wording, words
 from compliance.models import Consent, ConsentEvent, ConsentStatus, OptOutWord, Scope
-from tests.factories.compliance import opt_in
+from tests.factories.compliance import opt_in, opt_out
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 PHONE = "+34600111222"
@@ -157,7 +157,35 @@ def test_a_button_that_ends_promotions_leaves_the_rest(business: Business) -> No
     assert statuses()["utility"] == "opted_in"
 
 
+def test_nothing_makes_a_shipped_stop_mean_start() -> None:
+    assert optout.classify("Stop.", business_words={"STOP": "start"}) == "stop"
+
+
+def test_a_start_gives_back_what_stood_before_the_stop(business: Business) -> None:
+    opt_in(business, PHONE, scope="utility", at=NOW - timedelta(days=1))
+    say("STOP", minutes=1)
+
+    say("START", minutes=2)
+
+    assert statuses() == {
+        "marketing": "opted_out",
+        "utility": "opted_in",
+        "authentication": "opted_out",
+        "service": "opted_in",
+    }
+
+
+def test_a_start_does_not_lift_an_objection_somebody_recorded(business: Business) -> None:
+    opt_in(business, PHONE, at=NOW - timedelta(days=2))
+    opt_out(business, PHONE, at=NOW - timedelta(days=1))
+    say("STOP", minutes=1)
+
+    assert say("START", minutes=2) is None
+    assert statuses() == dict.fromkeys(Scope, "opted_out")
+
+
 def test_a_start_restores_what_was_stopped_and_nothing_else(business: Business) -> None:
+    opt_in(business, PHONE, BSUID, scope="marketing", at=NOW - timedelta(days=1))
     say("Stop promotions")
 
     reply = say("START", minutes=1)
@@ -196,6 +224,7 @@ def test_the_answer_is_in_the_language_of_the_person_or_of_the_word(business: Bu
 
 
 def test_two_programs_that_answer_each_other_fall_silent(business: Business) -> None:
+    opt_in(business, PHONE, BSUID, at=NOW - timedelta(days=1))
     said = ["STOP", "START"] * 6
 
     answers = [say(text, minutes=minute) for minute, text in enumerate(said)]
