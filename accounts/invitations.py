@@ -174,6 +174,8 @@ def accept(*, invitation: Invitation, user: User, now: datetime) -> Membership:
         _require_agreed(locked)
         by = Access(user, None, locked.business, frozenset())
         joined = members.join(user=user, role=locked.role, by=by)
+        # Whoever shows it stands in no business, or in another.
+        joined.business = locked.business
         _close(locked, Status.ACCEPTED, now)
         _announce(locked, "accepted", by)
         return joined

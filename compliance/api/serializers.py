@@ -73,7 +73,7 @@ class UnsubscribeInput(serializers.Serializer[Any]):
     channel = serializers.CharField(max_length=60)
 
 
-class ImportInput(serializers.Serializer[Any]):
+class ConsentImportInput(serializers.Serializer[Any]):
     """A file of consents. What is given beside it holds for rows that do not say it themselves."""
 
     file = serializers.FileField(
@@ -104,7 +104,7 @@ class LineOutput(serializers.Serializer[Any]):
     reason = serializers.CharField(read_only=True)
 
 
-class ImportOutput(serializers.Serializer[Any]):
+class ConsentImportOutput(serializers.Serializer[Any]):
     """What a file says, and what was written: nothing unless `committed`."""
 
     filename = serializers.CharField(read_only=True)

@@ -141,12 +141,12 @@ class Import(ApiView):
     in_steps = True
 
     @extend_schema(
-        request={"multipart/form-data": serializers.ImportInput},
-        responses={200: serializers.ImportOutput, 201: serializers.ImportOutput},
+        request={"multipart/form-data": serializers.ConsentImportInput},
+        responses={200: serializers.ConsentImportOutput, 201: serializers.ConsentImportOutput},
     )
     def post(self, request: Request) -> Response:
         """Say row by row what a file would write; write it when asked to `commit`."""
-        given = _valid(serializers.ImportInput, request)
+        given = _valid(serializers.ConsentImportInput, request)
         by, file = _caller(request), given["file"]
         choices = imports.choices_of(given, business=by.business)
         asked: dict[str, Any] = {
@@ -156,9 +156,9 @@ class Import(ApiView):
             "now": timezone.now(),
         }
         if not given["commit"]:
-            return Response(serializers.ImportOutput(imports.preview(**asked)).data)
+            return Response(serializers.ConsentImportOutput(imports.preview(**asked)).data)
         report = imports.commit(**asked, by=by.user, keep_rights=self.keep_rights)
-        return Response(serializers.ImportOutput(report).data, status=201)
+        return Response(serializers.ConsentImportOutput(report).data, status=201)
 
 
 class Export(ApiView):

@@ -160,7 +160,7 @@ def test_a_check_is_remembered_in_the_trail_and_shown(cast: Cast) -> None:
 def test_every_trail_is_checked_at_night(cast: Cast) -> None:
     counts = checking.check_all(now=timezone.now())
 
-    assert counts == {"trails": 3, "broken": 0}
+    assert counts == {"trails": 3, "broken": 0, "failed": 0}
     assert AuditEntry.objects.filter(action="audit.verified").count() == 3
 
 
