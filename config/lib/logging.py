@@ -6,9 +6,12 @@ or secrets, and, inside any text, phone numbers and tokens.
 
 import logging
 import re
+import string
 import uuid
 from collections.abc import Callable, Mapping, MutableMapping
+from datetime import date
 from typing import Any, Final
+from urllib.parse import quote, unquote
 
 import structlog
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
@@ -38,6 +41,7 @@ _SECRET_FIELDS = frozenset(
         "phone",
         "phone_number",
         "recipient",
+        "recipient_id",
         "refresh",
         "secret",
         "text",
@@ -47,13 +51,32 @@ _SECRET_FIELDS = frozenset(
         "x-api-key",
     }
 )
+_PERSONAL_PARAMETERS = (
+    r"[\w.-]{0,40}(?:token|secret|password|signature|credential|api_?key|phone|phone_number|mail)"
+    r"|q|search|query|text|name|wa_id|recipient"
+)
+_UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(?![\w-])"
+_SECRET_SEGMENT = rf"(?!{_UUID})[^/?#&\s\"'<>]{{16,}}"
+# What is kept of an address: the name of a parameter, the place a link leads to.
+_ADDRESS_PATTERNS = (
+    re.compile(rf"(?i)([?&=](?:{_PERSONAL_PARAMETERS})(?:__\w{{1,20}})?=)[^&#\s\"'<>]+"),
+    re.compile(
+        rf"(?i)(/(?:invitation|reset|confirm|activate|download|unsubscribe)/){_SECRET_SEGMENT}"
+    ),
+    re.compile(rf"(?i)(/(?:password[-_])?reset/)[^/\s]{{1,64}}/{_SECRET_SEGMENT}"),
+)
 _PATTERNS = (
     re.compile(r"\bEAA[A-Za-z0-9]{10,}"),
+    re.compile(r"\bsb_[A-Za-z0-9]+_[\w-]{16,}"),
     re.compile(r"(?i)\b(?:bearer|api-key|basic)\s+[^\s\"',;]+"),
-    re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"),
-    re.compile(r"(?:\+|%2B|\b00)\d(?:[ ().-]{0,2}\d){6,14}(?!\w)"),
+    re.compile(r"(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*"),
+    # What Django's signer makes: a value, perhaps its time, the signature.
+    re.compile(r"(?<![\w.-])[\w.-]+(?::\w+)?:[\w-]{43}(?![\w-])"),
+    re.compile(r"(?:\+|%2B|\b00)\d(?:[ ().+-]{0,2}\d){6,14}(?!\w)"),
 )
-_BARE_PHONE = re.compile(r"(?<![\w.:-])\d{10,14}(?![\w:-]|\.\d)")
+_BARE_PHONE = re.compile(r"(?<![\w.-])\d{10,14}(?![\w:-]|\.\d)")
+_RUN = re.compile(r"[^\s\"'<>]+")
+_MOST_ENCODINGS = 4
 _ID_FIELD = re.compile(r"(?:^|_)ids?$")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _DEEPEST = 6
@@ -69,10 +92,8 @@ def redact(
 
 
 def redact_text(text: str) -> str:
-    """Cut phone numbers and tokens out of free text."""
-    for pattern in _PATTERNS:
-        text = pattern.sub(REDACTED, text)
-    return _BARE_PHONE.sub(REDACTED, text)
+    """Cut phone numbers and tokens out of free text, percent-encoded ones too."""
+    return _cut(_RUN.sub(_decoded_and_cut, text) if "%" in text else text)
 
 
 def scrub_sentry(event: Any, hint: object) -> Any:
@@ -196,13 +217,53 @@ _LIBRARY_LEVELS = {
 }
 
 
+def _cut(text: str) -> str:
+    for pattern in _ADDRESS_PATTERNS:
+        text = pattern.sub(rf"\1{REDACTED}", text)
+    for pattern in _PATTERNS:
+        text = pattern.sub(REDACTED, text)
+    return _BARE_PHONE.sub(REDACTED, text)
+
+
+def _decoded_and_cut(run: re.Match[str]) -> str:
+    given = plain = run[0]
+    for _ in range(_MOST_ENCODINGS):
+        encoded, plain = plain, unquote(plain)
+        if plain == encoded:
+            break
+    else:
+        return REDACTED
+    cut = _cut(plain)
+    return given if cut == plain else quote(cut, safe=string.punctuation)
+
+
 def _clean(field: str, value: Any, depth: int) -> Any:
     if field.lower() in _SECRET_FIELDS:
         return REDACTED if value not in (None, "") else value
-    if isinstance(value, str):
-        return value if _ID_FIELD.search(field) and value.isdecimal() else redact_text(value)
+    if value is None or isinstance(value, bool | float | date):
+        return value
     if isinstance(value, Mapping):
-        return {k: _clean(str(k), v, depth - 1) for k, v in value.items()} if depth else REDACTED
-    if isinstance(value, list | tuple | set):
+        return _clean_mapping(value, depth - 1) if depth else REDACTED
+    if isinstance(value, list | tuple | set | frozenset):
         return [_clean(field, item, depth - 1) for item in value] if depth else REDACTED
-    return value
+    text = _text_of(value)
+    if _ID_FIELD.search(field) and text.isdecimal():
+        return value if isinstance(value, int) else text
+    cut = redact_text(text)
+    return value if isinstance(value, int) and cut == text else cut
+
+
+def _clean_mapping(value: Mapping[Any, Any], depth: int) -> dict[Any, Any]:
+    return {
+        redact_text(name) if isinstance(name, str) else name: _clean(str(name), held, depth)
+        for name, held in value.items()
+    }
+
+
+def _text_of(value: object) -> str:
+    if isinstance(value, bytes | bytearray):
+        return value.decode("utf-8", "replace")
+    try:
+        return str(value)
+    except Exception:  # whatever it is, its line must be written
+        return f"[{type(value).__name__}]"
