@@ -83,7 +83,7 @@ class Reader:
                        for n, name in enumerate(header, start=1)]  # fmt: skip
         self._index: dict[str, int] = {}
         for index, name in enumerate(self._names):
-            if target := _target_of(name):
+            if target := target_of(name):
                 self._index.setdefault(target, index)
         if not {"phone", "bsuid"} & set(self._index):
             raise InvalidInput(
@@ -186,7 +186,8 @@ class Reader:
         return {name[:80]: value[:_LONGEST_CELL] for name, value in kept[:_MOST_CELLS]}
 
 
-def _target_of(name: str) -> str | None:
+def target_of(name: str) -> str | None:
+    """Return what a column of this header holds; None for one of no use here."""
     word = _word(name)
     if word in _OWN:
         return _OWN[word]

@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.enums import ActionVariant
 
+from compliance.admin.batches import SeveralForm
 from compliance.privacy import certificate, export, mass, registry, requests
 from compliance.privacy.models import PrivacyBatch, PrivacyRequest
 from compliance.privacy.paper import certificate_pdf, words_of
@@ -109,64 +110,12 @@ class AskForm(OperatorForm):
         return data
 
 
-class SeveralForm(OperatorForm):
-    """People to be erased together."""
-
-    people = forms.CharField(
-        label="Phone numbers or Meta user ids",
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 8}),
-        help_text="One a line. What stands behind a comma or semicolon is not read.",
-    )
-    file = forms.FileField(
-        required=False,
-        label="Or a file",
-        help_text="CSV or text, the address in the first column. At most 1,000 people.",
-    )
-    source = forms.CharField(
-        label="Why these people",
-        max_length=120,
-        help_text="Without names: “No purchase since 2021”.",
-    )
-
-    def clean(self) -> dict[str, Any]:
-        """Read every line; name those that are no address."""
-        data = super().clean() or {}
-        lines = _lines(data.get("people", ""), data.get("file"))
-        if len(lines) > mass.MOST:
-            self.add_error("people", f"At most {mass.MOST:,} people at once.")
-            return data
-        found, bad = {}, []
-        for number, line in enumerate(lines, start=1):
-            try:
-                key = Address.parse(line, region=_region(self.request)).key
-            except InvalidAddress as error:
-                bad.append(f"Line {number}: {error.extra['reason']}.")
-            else:
-                found[key] = requests.identify(address=key)
-        if bad:
-            self.add_error("people", " ".join(bad[:5]))
-        if not lines:
-            self.add_error("people", "Name at least one person.")
-        data["named"] = list(found.values())
-        return data
-
-
 def _of_whom(contact: str) -> str:
     """Say who the form is about, for whoever came from their page."""
     try:
         return f"This is about {requests.identify(contact_id=UUID(contact)).label}."
     except (ValueError, requests.NobodyKnown):
         return "There is no such contact any more."
-
-
-def _lines(text: str, file: Any) -> list[str]:
-    if file is not None:
-        text += "\n" + file.read(1024 * 1024).decode("utf-8-sig", "replace")
-    cells = [
-        line.replace(";", ",").partition(",")[0].strip(" \"'\x00") for line in text.splitlines()
-    ]
-    return [cell for cell in cells if cell and any(char.isdigit() for char in cell)]
 
 
 @admin.register(PrivacyRequest)
@@ -334,6 +283,8 @@ class PrivacyRequestAdmin(ReadOnlyAdmin[PrivacyRequest]):
         named = mass.create(
             people=call.data["named"], source=call.data["source"], by=call.by, now=call.now
         )
+        if named.skipped:
+            self.message_user(call.request, mass.told(named.skipped), level="warning")
         return HttpResponseRedirect(
             reverse("admin:compliance_privacybatch_change", args=[named.batch.pk])
         )
@@ -364,59 +315,6 @@ class PrivacyRequestAdmin(ReadOnlyAdmin[PrivacyRequest]):
         """Close it unanswered."""
         requests.withdraw(call.obj, by=call.by, now=call.now)
         return "The request is withdrawn."
-
-
-@admin.register(PrivacyBatch)
-class PrivacyBatchAdmin(ReadOnlyAdmin[PrivacyBatch]):
-    """Erasures of several people."""
-
-    permissions: ClassVar[dict[str, str]] = {"view": _MANAGE}
-    list_display = ("source", "size", "status", "created_at")
-    list_filter = ("status",)
-    fields = ("source", "size", "status", "created_by", "created_at", "finished")
-    readonly_fields = fields
-    actions_detail = ("start", "withdraw")
-    empty_state = EmptyState(
-        "No erasure of several people yet",
-        "Name people by their numbers, or choose them on the list of contacts.",
-        icon="group_remove",
-        steps=(Step("Name people", f"{_PAGE}_ask_several", _MANAGE),),
-    )
-
-    @admin.display(description="erased so far")
-    def finished(self, row: PrivacyBatch) -> SafeString:
-        """Show how many of them are done."""
-        return bar(
-            row.requests(manager="objects").filter(status=Status.DONE).count(),
-            row.size,
-            label="People erased",
-        )
-
-    @verb(
-        "Start",
-        permission=_MANAGE,
-        icon="play_arrow",
-        variant=ActionVariant.DANGER,
-        confirm="Everything about these people is deleted, and cannot be brought back. Where your "
-        "security settings want two people, somebody else has to approve it first.",
-        when=lambda row: row.status == PrivacyBatch.Status.WAITING,
-    )
-    def start(self, call: Call) -> str:
-        """Begin with all of them."""
-        mass.start(batch=call.obj, by=call.by, now=call.now)
-        return "The people are being erased, one by one."
-
-    @verb(
-        "Withdraw",
-        permission=_MANAGE,
-        icon="undo",
-        confirm="Nobody of them is erased; the requests are closed.",
-        when=lambda row: row.status == PrivacyBatch.Status.WAITING,
-    )
-    def withdraw(self, call: Call) -> str:
-        """Close all of them."""
-        mass.withdraw(batch=call.obj, by=call.by, now=call.now)
-        return "The erasures are withdrawn."
 
 
 def _waits_with_others(row: PrivacyRequest) -> bool:

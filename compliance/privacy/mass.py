@@ -25,6 +25,8 @@ from config.lib.ids import new_id
 
 Status = PrivacyBatch.Status
 MOST: Final = 1000
+# So many people are listed one by one.
+SHOWN: Final = 100
 SUBJECT: Final = "privacy_batch"
 
 
@@ -34,12 +36,18 @@ class NotWaiting(Conflict):
     code = "privacy_batch_not_waiting"
 
 
+class NobodyLeft(Conflict):
+    """There is nobody to erase: everybody named has an erasure of their own already."""
+
+    code = "privacy_batch_empty"
+
+
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A batch, and how many of the people named have a request of their own already."""
+    """A batch, and who of the people named have an erasure of their own already: one line each."""
 
     batch: PrivacyBatch
-    already_open: int
+    skipped: tuple[str, ...]
 
 
 def create(*, people: Sequence[Person], source: str, by: Access, now: datetime) -> Named:
@@ -51,33 +59,32 @@ def create(*, people: Sequence[Person], source: str, by: Access, now: datetime) 
     batch = PrivacyBatch(
         id=new_id(), business_id=tenancy.current_id(), source=source[:120], created_by=by.user
     )
-    skipped = 0
     with transaction.atomic():
         batch.save(force_insert=True)
-        for person in people:
-            try:
-                with transaction.atomic():
-                    made = requests.open_(
-                        kind=PrivacyRequest.Kind.ERASURE,
-                        person=person,
-                        by=by,
-                        now=now,
-                        asked_by=PrivacyRequest.AskedBy.BUSINESS,
-                    )
-            except requests.AlreadyOpen:
-                skipped += 1
-                continue
-            PrivacyRequest.objects.filter(pk=made.pk).update(batch=batch)
-        batch.size, batch.digest = len(people) - skipped, str(_digest(batch))
+        skipped = _open_all(batch, people, by=by, now=now)
+        batch.size, batch.digest = len(_waiting(batch)), str(_digest(batch))
+        if not batch.size:
+            raise NobodyLeft(f"Nobody is left to erase. {told(skipped)}")
         batch.save(update_fields=["size", "digest"])
         _record("privacy.batch_named", batch, by)
     return Named(batch, skipped)
+
+
+def told(skipped: Sequence[str]) -> str:
+    """Say who was not named, and why; nothing when nobody was left out."""
+    if not skipped:
+        return ""
+    more = f", and {len(skipped) - SHOWN} more" if len(skipped) > SHOWN else ""
+    return f"Named already, and left where they are: {', '.join(skipped[:SHOWN])}{more}."
 
 
 @approvals.asking
 def start(*, batch: PrivacyBatch, by: Access, now: datetime) -> PrivacyBatch:
     """Have workers erase them. Raises `NotWaiting`, and what `approvals.require` raises."""
     held = _locked(batch)
+    waiting = _waiting(held)
+    if not waiting:
+        raise NobodyLeft("Nobody is left in it to erase. Withdraw it, and name the people again.")
     approvals.require(
         kind=ApprovalKind.MASS_ERASURE,
         subject_type=SUBJECT,
@@ -90,7 +97,7 @@ def start(*, batch: PrivacyBatch, by: Access, now: datetime) -> PrivacyBatch:
     held.status = Status.STARTED
     held.save(update_fields=["status"])
     _record("privacy.batch_started", held, by)
-    for request in _waiting(held):
+    for request in waiting:
         requests.start(request, by=by, now=now)
     return held
 
@@ -111,6 +118,34 @@ def parts_of(batch_id: str) -> Mapping[str, object] | None:
     """Return what an approval of this batch is about, as it is now."""
     batch = PrivacyBatch.objects.filter(pk=batch_id, status=Status.WAITING).first()
     return _parts(batch) if batch else None
+
+
+def _open_all(
+    batch: PrivacyBatch, people: Sequence[Person], *, by: Access, now: datetime
+) -> tuple[str, ...]:
+    """Note the erasures; return who has one elsewhere, without the middle of their address."""
+    skipped = []
+    for person in people:
+        try:
+            with transaction.atomic():
+                made = requests.open_(
+                    kind=PrivacyRequest.Kind.ERASURE,
+                    person=person,
+                    by=by,
+                    now=now,
+                    asked_by=PrivacyRequest.AskedBy.BUSINESS,
+                )
+        except requests.AlreadyOpen as error:
+            other = PrivacyRequest.objects.select_related("batch").get(pk=error.extra["request"])
+            if other.batch_id != batch.pk:
+                skipped.append(f"{person.label} ({_place(other)})")
+            continue
+        PrivacyRequest.objects.filter(pk=made.pk).update(batch=batch)
+    return tuple(skipped)
+
+
+def _place(other: PrivacyRequest) -> str:
+    return f"in “{other.batch.source}”" if other.batch else "a request of their own"
 
 
 def _digest(batch: PrivacyBatch) -> approvals.Digest:

@@ -446,10 +446,12 @@ def _erase(chosen: Sequence[Contact], data: dict[str, Any], request: HttpRequest
     people = [requests.identify(contact_id=one.pk) for one in chosen]
     by = asking.access_of(request)
     named = mass.create(people=people, source=data["source"], by=by, now=timezone.now())
-    return (
-        f"{_people(named.batch.size)} named, {named.already_open} had a request of their own. "
-        "Nothing is deleted yet: look at them under Privacy requests, and start."
-    )
+    sentences = [
+        f"{_people(named.batch.size)} named.",
+        mass.told(named.skipped),
+        "Nothing is deleted yet: look at them under Privacy requests, and start.",
+    ]
+    return " ".join(filter(None, sentences))
 
 
 _TASKS: Mapping[str, _Task] = {

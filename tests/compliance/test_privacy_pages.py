@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -136,6 +137,79 @@ def test_people_that_are_none_are_named_by_their_line(alice: Client) -> None:
         answer = alice.post(f"{LIST}ask_several/", {"people": people, "source": "a letter"})
         assert answer.status_code == 200
     assert not PrivacyBatch.across_businesses.exists()
+
+
+def name_people(client: Client, people: str, **more: Any) -> Any:
+    body = {"people": people, "source": "a letter", **more}
+    return client.post(f"{LIST}ask_several/", body, follow=True)
+
+
+def test_no_line_is_left_out_unsaid(alice: Client) -> None:
+    lines = [
+        "", PHONE, "nonsense", "Maria Lopez, +34622990012", "", "foo@bar.com", "+34622990013",
+        "DR.Lopez; 28013; +34 622 99 00 14", "28013",
+    ]  # fmt: skip
+    shown = text(name_people(alice, "\r\n".join(lines)))
+
+    missing = "there is no phone number and no Meta user id in it"
+    assert f"Line 3: {missing}. Line 6: {missing}. Line 9: " in shown
+    assert shown.count("Line ") == 3
+    assert not PrivacyBatch.across_businesses.exists()
+
+    name_people(alice, "\r\n".join(line for n, line in enumerate(lines) if n not in {2, 5, 8}))
+
+    assert PrivacyBatch.across_businesses.get().size == 4
+    labels = PrivacyRequest.across_businesses.order_by("pk").values_list("label", flat=True)
+    assert [label[-4:] for label in labels] == ["0011", "0012", "0013", "0014"]
+
+
+def test_a_file_is_read_to_its_last_line_or_refused(alice: Client) -> None:
+    def file(content: str) -> SimpleUploadedFile:
+        return SimpleUploadedFile("people.csv", content.encode())
+
+    shown = text(name_people(alice, PHONE, file=file("name;phone\nAna;+34622990012\nEva;12\n")))
+    assert "Line 3 of the file: " in shown
+    assert "Line 1" not in shown
+    padded = f"+34622990012\n{' ' * 1024 * 1024}\n+34622990013"
+    assert "larger than 1 MB" in text(name_people(alice, "", file=file(padded)))
+    many = "\n".join(f"nobody {n}" for n in range(1001))
+    assert "At most 1,000 people" in text(name_people(alice, many))
+    assert "5 more lines" in text(name_people(alice, "\n".join(["nobody"] * 25)))
+    assert not PrivacyBatch.across_businesses.exists()
+
+    name_people(alice, PHONE, file=file("name;phone\nAna;+34622990012\n"))
+    assert PrivacyBatch.across_businesses.get().size == 2
+
+
+def test_a_first_line_with_a_number_is_no_header(alice: Client) -> None:
+    name_people(alice, f"Phone, {PHONE}")
+
+    assert PrivacyBatch.across_businesses.get().size == 1
+
+
+def test_who_is_named_elsewhere_already_is_listed(alice: Client) -> None:
+    name_people(alice, PHONE)
+    ask(alice, address="+34622990012")
+
+    shown = text(name_people(alice, f"{PHONE}\n+34622990012\n+34622990013"))
+
+    assert "+34•••••0011 (in “a letter”), +34•••••0012 (a request of their own)." in shown
+    assert sorted(PrivacyBatch.across_businesses.values_list("size", flat=True)) == [1, 1]
+
+
+def test_a_batch_of_nobody_is_neither_made_nor_started(cast: Cast, alice: Client) -> None:  # noqa: F811
+    name_people(alice, PHONE)
+    shown = text(name_people(alice, PHONE))
+    assert "Nobody is left to erase." in shown
+    assert "+34•••••0011 (in “a letter”)" in shown
+    batch = PrivacyBatch.across_businesses.get()
+
+    alice.post(reverse("admin:compliance_privacyrequest_withdraw", args=[the_request().pk]))
+    start = reverse("admin:compliance_privacybatch_start", args=[batch.pk])
+    assert "Nobody is left in it to erase." in text(alice.post(start, follow=True))
+
+    batch.refresh_from_db()
+    assert batch.status == "waiting"
 
 
 def test_several_people_need_a_second_person_where_that_is_set(
