@@ -110,3 +110,11 @@ def test_the_application_role_starts(postgres: Postgres) -> None:
     done = start(SERVING[0], postgres.env()["DATABASE_URL"])
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_web_application_refuses_the_owner_in_one_line(postgres: Postgres) -> None:
+    done = start(SERVING[1], postgres.env()["DATABASE_OWNER_URL"], PYTHONWARNINGS="ignore")
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("Switchboard does not start: ")
+    assert done.stderr.count("\n") == 1
