@@ -54,6 +54,7 @@ def update(*, changes: Mapping[str, Any], by: Access, now: datetime) -> Security
     _require_valid(changes)
     before = {name: getattr(policy, name) for name in FIELDS}
     after = before | _plain(changes)
+    _require_used(changes, after)
     changed = {name: (before[name], after[name]) for name in FIELDS if before[name] != after[name]}
     if not changed:
         return policy
@@ -102,6 +103,19 @@ def _require_valid(changes: Mapping[str, Any]) -> None:
         value = changes.get(name)
         if value is not None and value < 0:
             raise InvalidInput("Give a number from 0 upwards.", attr=name)
+
+
+def _require_used(changes: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    """Refuse a limit of campaigns that nothing asks about."""
+    if ApprovalKind.CAMPAIGN in after["two_person"]:
+        return
+    for name in ("campaign_people", "campaign_cost"):
+        if changes.get(name) is not None:
+            raise InvalidInput(
+                "This limit does nothing while campaigns need no second person: tick “Campaigns” "
+                "above, or leave it empty.",
+                attr=name,
+            )
 
 
 def _plain(changes: Mapping[str, Any]) -> dict[str, Any]:

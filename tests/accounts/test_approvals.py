@@ -394,6 +394,20 @@ def test_what_counts_as_weaker(
         assert not is_weaker
 
 
+@pytest.mark.parametrize("name", ["campaign_people", "campaign_cost"])
+def test_a_limit_that_would_do_nothing_is_refused_beside_its_field(cast: Cast, name: str) -> None:
+    SecurityPolicy.objects.update(two_person=[])
+    alice, now = access_of(cast, cast.alice), timezone.now()
+
+    with pytest.raises(InvalidInput) as refused:
+        security.update(changes={name: 5}, by=alice, now=now)
+
+    assert refused.value.attr == name
+    assert getattr(SecurityPolicy.objects.get(), name) is None
+    security.update(changes={name: 5, "two_person": ["campaign"]}, by=alice, now=now)
+    assert getattr(SecurityPolicy.objects.get(), name) == 5
+
+
 @pytest.mark.parametrize(
     ("settings", "people", "is_needed"),
     [
