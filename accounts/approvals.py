@@ -74,7 +74,7 @@ class Digest(str):
 class Asks:
     """What is asked, in plain words: a title, and lines of a name and what it is.
 
-    It is kept as long as the trail of approvals: name no customer and no number of theirs.
+    It is kept as long as the trail of approvals: name no customer, and numbers only masked.
     """
 
     title: str = ""

@@ -85,7 +85,7 @@ class PrivacyBatchAdmin(ReadOnlyAdmin[PrivacyBatch]):
     permissions: ClassVar[dict[str, str]] = {"view": _MANAGE}
     list_display = ("source", "size", "status", "created_at")
     list_filter = ("status",)
-    fields = ("source", "size", "status", "created_by", "created_at", "finished")
+    fields = ("source", "size", "people", "status", "created_by", "created_at", "finished")
     readonly_fields = fields
     actions_detail = ("start", "withdraw")
     empty_state = EmptyState(
@@ -94,6 +94,11 @@ class PrivacyBatchAdmin(ReadOnlyAdmin[PrivacyBatch]):
         icon="group_remove",
         steps=(Step("Name people", "admin:compliance_privacyrequest_ask_several", _MANAGE),),
     )
+
+    @admin.display(description="who")
+    def people(self, row: PrivacyBatch) -> str:
+        """Show the first of them, without the middle of their numbers."""
+        return mass.who(row)
 
     @admin.display(description="erased so far")
     def finished(self, row: PrivacyBatch) -> SafeString:

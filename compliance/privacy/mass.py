@@ -92,7 +92,7 @@ def start(*, batch: PrivacyBatch, by: Access, now: datetime) -> PrivacyBatch:
         digest=_digest(held),
         by=by,
         now=now,
-        asks=Asks(f"Erase {held.size} people", (("People", str(held.size)), ("From", held.source))),
+        asks=_asks(held, waiting),
     )
     held.status = Status.STARTED
     held.save(update_fields=["status"])
@@ -118,6 +118,28 @@ def parts_of(batch_id: str) -> Mapping[str, object] | None:
     """Return what an approval of this batch is about, as it is now."""
     batch = PrivacyBatch.objects.filter(pk=batch_id, status=Status.WAITING).first()
     return _parts(batch) if batch else None
+
+
+def who(batch: PrivacyBatch) -> str:
+    """Return the first people of a batch, without the middle of their addresses."""
+    rows = PrivacyRequest.objects.filter(batch=batch).order_by("pk")
+    labels = list(rows.values_list("label", flat=True)[:SHOWN])
+    return _listed(labels, rows.count())
+
+
+def _asks(batch: PrivacyBatch, waiting: Sequence[PrivacyRequest]) -> Asks:
+    count = len(waiting)
+    lines = (
+        ("People", str(count)),
+        ("Who", _listed([one.label for one in waiting[:SHOWN]], count)),
+        ("From", batch.source),
+    )
+    return Asks(f"Erase {count} people", lines)
+
+
+def _listed(labels: Sequence[str], count: int) -> str:
+    more = f" and {count - len(labels)} more" if count > len(labels) else ""
+    return f"{', '.join(labels)}{more}"
 
 
 def _open_all(

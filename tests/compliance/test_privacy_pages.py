@@ -244,6 +244,10 @@ def test_several_people_need_a_second_person_where_that_is_set(
         from accounts.models import Approval
 
         approval = Approval.objects.get()
+    who = "+34•••••0011, +34•••••0012"
+    assert ["Who", who] in approval.summary
+    page = reverse("admin:compliance_privacybatch_change", args=[batch.pk])
+    assert who in text(sign_in(second).get(page))
     sign_in(second).post(reverse("admin:accounts_approval_approve", args=[approval.pk]))
     alice.post(start)
 
