@@ -125,16 +125,19 @@ def restorable(addresses: Sequence[str]) -> tuple[Scope, ...]:
 
 
 def _ended_by_themself(addresses: Sequence[str], scope: Scope) -> bool:
-    is_out = False
+    is_out = stood = False
     events = ledger.list_events(addresses).filter(scope=scope)
     for event in events.exclude(status=ConsentStatus.BLOCKED)[:_LOOKS_BACK]:
         if event.status == ConsentStatus.OPTED_OUT:
             if event.source not in _OWN_DOORS and "keyword" not in event.evidence:
                 return False
-            is_out = True
-        elif is_out:
+            is_out, stood = True, False
+        elif is_out and event.is_dated:
             return True
-    return is_out and scope == Scope.SERVICE
+        elif is_out:
+            # It yields to every dated event, so an opt-out from before it may still stand.
+            stood = True
+    return stood or (is_out and scope == Scope.SERVICE)
 
 
 def _may_answer(addresses: Sequence[str], now: datetime) -> bool:
@@ -207,13 +210,14 @@ def _meaning(text: str, business_words: Mapping[str, str]) -> _Meaning | None:
         return None
     said = wording.normalise(text)
     own = _own_words(business_words)
-    for phrase in (said, wording.without_courtesy(said, _courtesies())):
-        shipped, added = _shipped().get(phrase), own.get(phrase)
-        if shipped and shipped.effect == STOP and added and added.effect == START:
-            return shipped
-        if added or shipped:
-            return added or shipped
-    return None
+    phrases = (said, wording.without_courtesy(said, _courtesies()))
+    shipped = [_shipped()[phrase] for phrase in phrases if phrase in _shipped()]
+    stops = [meaning for meaning in shipped if meaning.effect == STOP]
+    for phrase in phrases:
+        added = own.get(phrase)
+        if added and (added.effect == STOP or not stops):
+            return added
+    return next(iter(shipped), None)
 
 
 def _own_words(business_words: Mapping[str, str]) -> dict[str, _Meaning]:

@@ -9,11 +9,12 @@ from itertools import islice
 from typing import Final
 
 from compliance.consent_rows import target_of
-from config.lib.addresses import Address, InvalidAddress
+from config.lib.addresses import Address, InvalidAddress, is_bsuid
 from config.lib.errors import InvalidInput
 
 # How many findings are told at once.
 _TOLD: Final = 20
+_ADDRESSES: Final = frozenset({"phone", "bsuid"})
 _BREAK: Final = re.compile(r"\r\n|\r|\n")
 _CELL_END: Final = re.compile(r"[,;\t]")
 
@@ -41,12 +42,13 @@ def read(text: str, *, region: str | None, most: int, of: str = "") -> Reading:
     rows = list(islice(_rows(text), most + 2))
     keys: dict[str, None] = {}
     findings = []
-    for place, (number, cells) in enumerate(rows):
+    columns = _columns(rows[0][1]) if rows else []
+    for number, cells in rows[1:] if columns else rows:
+        told = [cells[at] for at in columns if at < len(cells)] if columns else cells
         try:
-            keys[_address(cells, region).key] = None
+            keys[_address(told, region).key] = None
         except InvalidAddress as error:
-            if place or not _is_header(cells):
-                findings.append(f"Line {number}{of}: {error.extra['reason']}.")
+            findings.append(f"Line {number}{of}: {error.extra['reason']}.")
     if len(rows) > most + 1 or len(keys) + len(findings) > most:
         raise InvalidInput(f"At most {most:,} people at once.")
     return Reading(tuple(keys), tuple(findings))
@@ -59,20 +61,34 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
             yield number, cells
 
 
-def _is_header(cells: list[str]) -> bool:
-    return any(target_of(cell) in {"phone", "bsuid"} for cell in cells)
+def _columns(cells: list[str]) -> list[int]:
+    """Return which columns hold addresses, by the header of a table; a number is in no header."""
+    if any(char.isdigit() for cell in cells for char in cell):
+        return []
+    return [at for at, cell in enumerate(cells) if target_of(cell) in _ADDRESSES]
 
 
 def _address(cells: list[str], region: str | None) -> Address:
-    """Return the first address of a line; a word that looks like an id comes after the numbers."""
+    """Return the one address of a line. Raises `InvalidAddress` when it has none or several.
+
+    A date or an order number may read as a number of the country, so two that differ are refused:
+    nobody is to be erased by a guess.
+    """
     numbers = [cell for cell in cells if any(char.isdigit() for char in cell)]
-    words = [cell for cell in cells if cell and cell not in numbers]
+    if not numbers:
+        numbers = [cell for cell in cells if is_bsuid(cell)]
+    found: dict[str, Address] = {}
     refused = None
-    for cell in [*numbers, *words]:
+    for cell in numbers:
         try:
-            return Address.parse(cell, region=region)
+            one = Address.parse(cell, region=region)
+            found.setdefault(one.key, one)
         except InvalidAddress as error:
+            if cell.startswith(("+", "00")):
+                raise
             refused = refused or error
-    if refused is None or not numbers:
-        raise InvalidAddress("there is no phone number and no Meta user id in it")
-    raise refused
+    if len(found) > 1:
+        raise InvalidAddress("more than one number could be meant: write one, with its country")
+    if not found:
+        raise refused or InvalidAddress("there is no phone number and no Meta user id in it")
+    return next(iter(found.values()))

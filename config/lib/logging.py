@@ -234,7 +234,7 @@ def _decoded_and_cut(run: re.Match[str]) -> str:
     else:
         return REDACTED
     cut = _cut(plain)
-    return given if cut == plain else quote(cut, safe=string.punctuation)
+    return given if cut == plain else quote(cut, safe=string.punctuation, errors="replace")
 
 
 def _clean(field: str, value: Any, depth: int) -> Any:

@@ -159,6 +159,7 @@ def test_a_button_that_ends_promotions_leaves_the_rest(business: Business) -> No
 
 def test_nothing_makes_a_shipped_stop_mean_start() -> None:
     assert optout.classify("Stop.", business_words={"STOP": "start"}) == "stop"
+    assert optout.classify("stop please", business_words={"stop please": "start"}) == "stop"
 
 
 def test_a_start_gives_back_what_stood_before_the_stop(business: Business) -> None:
@@ -182,6 +183,23 @@ def test_a_start_does_not_lift_an_objection_somebody_recorded(business: Business
 
     assert say("START", minutes=2) is None
     assert statuses() == dict.fromkeys(Scope, "opted_out")
+
+
+def test_an_undated_list_lifts_no_objection_by_way_of_a_start(business: Business) -> None:
+    opt_out(business, PHONE, at=NOW - timedelta(days=3))
+    consent.record(
+        addresses=[PHONE],
+        scopes=(Scope.MARKETING,),
+        status=ConsentStatus.OPTED_IN,
+        source=ConsentEvent.Source.IMPORT,
+        occurred_at=NOW - timedelta(days=2),
+        is_dated=False,
+        now=NOW,
+    )
+    say("STOP", minutes=1)
+
+    assert say("START", minutes=2) is None
+    assert statuses()["marketing"] == "opted_out"
 
 
 def test_a_start_restores_what_was_stopped_and_nothing_else(business: Business) -> None:

@@ -31,6 +31,8 @@ KEPT: Final = timedelta(hours=24)
 LONGEST_KEY: Final = 255
 # A request that works in steps is over by then, or its process is dead.
 _STEPS_SECONDS: Final = 900
+# Who lost a right in between may have it back by the next try.
+_OF_RIGHTS: Final = frozenset({401, 403})
 
 
 @dataclass(frozen=True)
@@ -128,8 +130,9 @@ def respond_in_steps(
             response = respond()
         except Exception as error:
             response = answer_failure(error)
-        with transaction.atomic():
-            _save(store, slot, fingerprint, response, now=now)
+        if response.status_code not in _OF_RIGHTS:
+            with transaction.atomic():
+                _save(store, slot, fingerprint, response, now=now)
         return response
 
 
