@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from bench import place, wire
+from bench import isolation, place, wire
 
 SHOPS: Final = 2
 SENDERS_OF_A_SHOP: Final = 4
@@ -45,7 +45,7 @@ def _round(seed: Path, count: int) -> dict[str, Any]:
     with place.serving([*sink, "--seed-file", str(seed)], port):
         url = place.address(port)
         before = _ceiling(url, count // 2)
-        sent = _send(url, count)
+        sent = send(url, count)
         after = _ceiling(url, count // 2)
     return {"rate": sent, "ceiling": max(before, after)}
 
@@ -56,7 +56,8 @@ def _ceiling(url: str, count: int) -> float:
     return found
 
 
-def _send(url: str, count: int) -> float:
+def send(url: str, count: int) -> float:
+    """Return messages a second, sent to this sink by the workers."""
     from bench import rows
 
     rows.forget_everything()
@@ -127,4 +128,5 @@ if __name__ == "__main__":
     import django
 
     django.setup()
+    isolation.leave_away_if_asked()
     place.answer(work([UUID(one) for one in sys.argv[1:]]))
