@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import StrEnum
+from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from uuid import UUID
 
@@ -102,7 +103,7 @@ def across(door: Door) -> Iterator[None]:
 
     A `scope` opened inside limits what stands in it to one business again. Each opening is counted.
     """
-    doors.note(door)
+    doors.note(door, now=monotonic())
     token, scoped = _door.set(door), _business_id.set(None)
     try:
         yield

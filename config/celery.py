@@ -13,6 +13,7 @@ from celery.signals import (
     heartbeat_sent,
     setup_logging,
     worker_process_init,
+    worker_process_shutdown,
     worker_ready,
 )
 from django.conf import settings
@@ -21,6 +22,7 @@ from django.db import connections
 from redis import RedisError
 
 from config.lib import redis
+from config.lib.postgres import doors
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -55,6 +57,12 @@ def record_heartbeat(**_: object) -> None:
         redis.client().set(redis.key(*HEARTBEAT), "1", ex=settings.HEALTH_HEARTBEAT_SECONDS)
     except RedisError:
         logger.warning("heartbeat_not_recorded")
+
+
+@worker_process_shutdown.connect
+def tell_of_doors(**_: object) -> None:
+    """Tell what is left to tell: a child of the pool ends without Python's own farewell."""
+    doors.tell_rest()
 
 
 @worker_process_init.connect

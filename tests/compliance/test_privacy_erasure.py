@@ -379,6 +379,21 @@ def test_a_message_a_worker_holds_puts_the_erasure_off(cast: Cast, scene: Scene)
     assert not QueueItem.objects.filter(pk=held.pk).exists()
 
 
+def wait_until_somebody_waits_for_a_row() -> None:
+    """Return once a connection to this database waits for a lock of another."""
+    deadline = time.monotonic() + 10
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            if cursor.fetchone()[0]:
+                return
+            assert time.monotonic() < deadline, "nobody waits"
+            time.sleep(0.01)
+
+
 def test_two_people_cut_out_of_one_body_at_once_are_both_gone(cast: Cast, scene: Scene) -> None:
     raw = RawEvent.objects.create(body=marked.body_of_two(scene.sender))
     first, second = (Person(keys=frozenset({f"+{one}"})) for one in (marked.WA_ID, OTHER))
@@ -401,7 +416,7 @@ def test_two_people_cut_out_of_one_body_at_once_are_both_gone(cast: Cast, scene:
     threads[0].start()
     assert has_cut.wait(10)
     threads[1].start()
-    time.sleep(0.3)
+    wait_until_somebody_waits_for_a_row()
     may_commit.set()
     for thread in threads:
         thread.join()

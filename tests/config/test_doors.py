@@ -15,13 +15,10 @@ from config.lib import redis
 from config.lib.postgres import doors
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Return the time of the counting process, to be set; it has opened no door yet."""
-    told = [1_000.0]
-    monkeypatch.setattr(doors, "monotonic", lambda: told[0])
+@pytest.fixture(autouse=True)
+def fresh() -> None:
+    """Begin as a process that has opened no door yet."""
     doors._start_anew()
-    return told
 
 
 def opened(door: Door) -> float:
@@ -40,14 +37,11 @@ def test_every_opening_is_counted_by_its_reason(door: Door) -> None:
     assert opened(door) == before + 3
 
 
-def test_the_log_names_a_door_once_an_hour(
-    clock: list[float], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_log_names_a_door_once_an_hour(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
 
     for seconds in (0, 10, 3600, 3610):
-        clock[0] = 1_000.0 + seconds
-        doors.note(Door.ROUTING)
+        doors.note(Door.ROUTING, now=1_000.0 + seconds)
 
     told = [
         record.getMessage() for record in caplog.records if "door_opened" in record.getMessage()
@@ -62,36 +56,34 @@ def this_hour() -> dict[str, int]:
     return dict(doors.hours_over(later)).get(datetime.now(UTC).strftime(doors._HOUR), {})
 
 
-def test_the_hour_hears_of_a_door_at_once_and_then_once_a_minute(clock: list[float]) -> None:
+def test_the_hour_hears_of_a_door_at_once_and_then_once_a_minute() -> None:
     heard = []
     for seconds in (0, 1, 59, 60, 61):
-        clock[0] = 1_000.0 + seconds
-        doors.note(Door.ROUTING)
+        doors.note(Door.ROUTING, now=1_000.0 + seconds)
         heard.append(this_hour().get("routing"))
 
     assert heard == [1, 1, 1, 4, 4]
-    doors._tell_rest()  # as a process does that ends
+    doors.tell_rest()  # as a process does that ends
     assert this_hour()["routing"] == 5
 
 
 def test_what_redis_could_not_take_is_told_with_the_next(
-    clock: list[float], settings: Any, caplog: pytest.LogCaptureFixture
+    settings: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     url = settings.REDIS_URL
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    doors.note(Door.ROUTING)
+    doors.note(Door.ROUTING, now=1_000.0)
     assert "doors_not_told" in caplog.text
 
     settings.REDIS_URL = url
-    clock[0] += doors.TELL_SECONDS
-    doors.note(Door.ROUTING)
+    doors.note(Door.ROUTING, now=1_000.0 + doors.TELL_SECONDS)
 
     assert this_hour()["routing"] == 2
 
 
-def test_a_child_tells_nothing_its_parent_counted(clock: list[float]) -> None:
-    doors.note(Door.ROUTING)
-    doors.note(Door.ROUTING)
+def test_a_child_tells_nothing_its_parent_counted() -> None:
+    doors.note(Door.ROUTING, now=1_000.0)
+    doors.note(Door.ROUTING, now=1_001.0)
 
     child = os.fork()
     if not child:
@@ -101,7 +93,7 @@ def test_a_child_tells_nothing_its_parent_counted(clock: list[float]) -> None:
     assert doors._of_hour.take() == {"routing": 1}
 
 
-def test_an_hour_is_over_when_it_is_and_until_it_is_forgotten(clock: list[float]) -> None:
+def test_an_hour_is_over_when_it_is_and_until_it_is_forgotten() -> None:
     client, now = redis.client(), datetime(2026, 3, 1, 15, 2, tzinfo=UTC)
     for hour in ("2026-03-01T13:00Z", "2026-03-01T14:00Z", "2026-03-01T15:00Z"):
         client.hincrby(redis.key("doors", hour), "sweep", 7)

@@ -25,7 +25,7 @@ from messaging.contacts.models import Contact
 from messaging.conversations.models import Conversation
 from messaging.messages.models import Message
 from messaging.webhooks import apply
-from messaging.webhooks.models import DeadLetter, PendingEvent
+from messaging.webhooks.models import DeadLetter, PendingEvent, RawEvent
 from tests.celery_worker import Worker
 from tests.compliance import marked
 from tests.compliance.test_privacy_erasure import erase
@@ -173,7 +173,11 @@ def test_somebody_who_writes_all_the_while_is_erased_and_somebody_new(cast: Cast
     scene = marked.make_scene(cast)
     with writing(scene.sender) as failures:
         request = erase(cast)
-        time.sleep(1)
+        written = RawEvent.objects.count()
+        deadline = time.monotonic() + 30
+        while RawEvent.objects.count() < written + 5:
+            assert time.monotonic() < deadline, "nobody writes any more"
+            time.sleep(0.01)
     assert failures == []
     assert request.status == "done", (request.error, request.progress)
     _apply_rest()

@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from threading import Lock
-from time import monotonic
 from typing import Final
 
 import redis as redis_py
@@ -48,11 +47,13 @@ class Tally:
     _told: dict[str, float] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
-    def add(self, door: str, count: int = 1) -> int:
-        """Count; return how many are to be told now, 0 while it is not time."""
-        now = monotonic()
+    def add(self, door: str, *, now: float) -> int:
+        """Count one; return how many are to be told now, 0 while it is not time.
+
+        `now` is in seconds of a clock that is never set back.
+        """
         with self._lock:
-            self._counts[door] += count
+            self._counts[door] += 1
             last = self._told.get(door)
             if last is not None and now - last < self.every_seconds:
                 return 0
@@ -82,12 +83,12 @@ _of_log: Final = Tally(LOG_SECONDS)
 _of_hour: Final = Tally(TELL_SECONDS)
 
 
-def note(door: str) -> None:
-    """Count one opening; tell the log and Redis when it is time."""
+def note(door: str, *, now: float) -> None:
+    """Count one opening at this second of the monotonic clock; tell log and Redis when due."""
     OPENED.labels(door).inc()
-    if count := _of_log.add(door):
+    if count := _of_log.add(door, now=now):
         logger.info("door_opened", door=str(door), count=count)
-    if count := _of_hour.add(door):
+    if count := _of_hour.add(door, now=now):
         _tell({door: count})
 
 
@@ -128,7 +129,8 @@ def _key(hour: str) -> str:
 
 
 @atexit.register
-def _tell_rest() -> None:
+def tell_rest() -> None:
+    """Tell Redis what it has not heard yet, as the last thing a process does."""
     if counts := _of_hour.take():
         _tell(counts)
 
