@@ -27,10 +27,13 @@ def show_matrix(admin: Any, request: HttpRequest) -> TemplateResponse:
         subjects.setdefault(name.partition(".")[0], []).append(line)
     context = {
         **admin.admin_site.each_context(request),
-        "opts": admin.opts,
         "title": "What each role may do",
         "roles": [(_TITLES[role], len(held)) for role, held in matrix.items()],
-        "subjects": [(name.replace("_", " "), lines) for name, lines in subjects.items()],
+        "subjects": [(_title(name), lines) for name, lines in subjects.items()],
         "count": len(roles.PERMISSIONS),
     }
     return TemplateResponse(request, "admin/role_matrix.html", context)
+
+
+def _title(subject: str) -> str:
+    return "API keys" if subject == "api_keys" else subject.replace("_", " ").capitalize()

@@ -83,9 +83,9 @@ class PrivacyBatchAdmin(ReadOnlyAdmin[PrivacyBatch]):
     """Erasures of several people."""
 
     permissions: ClassVar[dict[str, str]] = {"view": _MANAGE}
-    list_display = ("source", "size", "status", "created_at")
+    list_display = ("why", "count", "status", "created_at")
     list_filter = ("status",)
-    fields = ("source", "size", "people", "status", "created_by", "created_at", "finished")
+    fields = ("why", "count", "people", "status", "created_by", "created_at", "finished")
     readonly_fields = fields
     actions_detail = ("start", "withdraw")
     empty_state = EmptyState(
@@ -94,6 +94,16 @@ class PrivacyBatchAdmin(ReadOnlyAdmin[PrivacyBatch]):
         icon="group_remove",
         steps=(Step("Name people", "admin:compliance_privacyrequest_ask_several", _MANAGE),),
     )
+
+    @admin.display(description="why these people", ordering="source")
+    def why(self, row: PrivacyBatch) -> str:
+        """Show the reason somebody gave when naming them."""
+        return row.source
+
+    @admin.display(description="people", ordering="size")
+    def count(self, row: PrivacyBatch) -> int:
+        """Show how many they are."""
+        return row.size
 
     @admin.display(description="who")
     def people(self, row: PrivacyBatch) -> str:
