@@ -48,6 +48,10 @@ class Kind(Protocol):
     def remove(self, after: datetime | None, before: datetime) -> Iterator[int]:
         """Remove what is older than `before`, a batch each time; nothing is left before `after`."""
 
+    def find_oldest_left(self, after: datetime | None, before: datetime) -> datetime | None:
+        """Return the age of the oldest row between them that could not go yet."""
+        return None
+
 
 class SharedKind(Protocol):
     """A kind whose rows may belong to several businesses at once: cleared for all together."""
@@ -203,8 +207,9 @@ def apply(removed: Mapping[str, int], *, clock: Clock, until: datetime) -> Reten
             continue
         with going_on("retention", business=str(run.business_id), kind=kind.name):
             _apply_rule(kind, rule.days, run, clock=clock, until=until)
-    run.finished_at = clock()
-    run.save(update_fields=["finished_at"])
+    if clock() < until:
+        run.finished_at = clock()
+        run.save(update_fields=["finished_at"])
     if run.removed:
         audit.record(
             action="retention.applied",
@@ -222,6 +227,7 @@ def _apply_rule(kind: Kind, days: int, run: RetentionRun, *, clock: Clock, until
         kind=kind.name, business_id=run.business_id, defaults={"days": days}
     )
     after = row.done_before - _OVERLAP if row.done_before else None
+    left = kind.find_oldest_left(after, before)
     batches = kind.remove(after, before)
     while clock() < until:
         with transaction.atomic():
@@ -230,7 +236,7 @@ def _apply_rule(kind: Kind, days: int, run: RetentionRun, *, clock: Clock, until
                 run.removed[kind.name] = run.removed.get(kind.name, 0) + count
                 run.save(update_fields=["removed"])
         if count is None:
-            RetentionRule.objects.filter(pk=row.pk).update(done_before=before)
+            RetentionRule.objects.filter(pk=row.pk).update(done_before=left or before)
             return
 
 

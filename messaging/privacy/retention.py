@@ -14,7 +14,7 @@ from django.db import connection
 from accounts import tenancy
 from accounts.models import WhatsAppAccount
 from compliance.privacy.registry import BATCH
-from compliance.privacy.retention import MOST_COUNTED
+from compliance.privacy.retention import MOST_COUNTED, Kind
 from config.lib import ids
 from messaging.contacts.models import ContactImport
 from messaging.conversations.models import Conversation
@@ -42,7 +42,7 @@ WHERE id = ANY(%s) AND business_id = %s
 """
 
 
-class OldMessages:
+class OldMessages(Kind):
     """What messages say."""
 
     name = "messages"
@@ -72,8 +72,15 @@ class OldMessages:
             cursor = page[-1]
             yield len(page)
 
+    def find_oldest_left(self, after: datetime | None, before: datetime) -> datetime | None:
+        """Return the age of the oldest message that waits to be sent: it may wait for a year."""
+        rows = Message.objects.filter(id__gt=_floor(after), id__lt=ids.floor_of(before))
+        unsent = rows.filter(status__in=_UNSENT).order_by("id")
+        oldest = unsent.values_list("pk", flat=True).first()
+        return ids.time_of(oldest) if oldest else None
 
-class OldFiles:
+
+class OldFiles(Kind):
     """Files of messages."""
 
     name = "media"
@@ -101,7 +108,7 @@ class OldFiles:
             yield len(page)
 
 
-class OldConversations:
+class OldConversations(Kind):
     """Threads nobody wrote in for long."""
 
     name = "conversations"
@@ -118,8 +125,13 @@ class OldConversations:
         return int(_silent(before)[:MOST_COUNTED].count())
 
     def remove(self, after: datetime | None, before: datetime) -> Iterator[int]:
-        """Delete a thread's messages in batches, then the thread."""
-        while thread := _silent(before).order_by("id").first():
+        """Delete a thread's messages in batches, then the thread.
+
+        Locked, so that a message that comes meanwhile is not taken with it: it waits, or the
+        thread is not silent any more.
+        """
+        silent = _silent(before).select_for_update(of=("self",)).order_by("id")
+        while thread := silent.first():
             rows = Message.objects.filter(contact=thread.contact_id, sender=thread.sender_id)
             page = list(rows.exclude(status__in=_UNSENT).values_list("pk", flat=True)[:BATCH])
             if page:
@@ -129,7 +141,7 @@ class OldConversations:
             yield 1
 
 
-class OldImports:
+class OldImports(Kind):
     """Files of contacts."""
 
     name = "imports"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
+from django.db import connection, transaction
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -113,6 +116,17 @@ def test_old_text_goes_and_the_row_stays_for_reports(cast: Cast, sender: Sender)
     assert rows[young.pk].content == rows[waiting.pk].content == {"body": "secret words"}
 
 
+def test_a_message_that_waited_long_goes_once_it_was_sent(cast: Cast, sender: Sender) -> None:
+    waited = message(sender, OLD, status="scheduled")
+    keep(cast, messages=30)
+    run()
+    Message.across_businesses.filter(pk=waited.pk).update(status="delivered")
+
+    assert run()["messages"] == 1
+
+    assert Message.across_businesses.get(pk=waited.pk).content == {"removed": True}
+
+
 def test_nothing_goes_without_a_rule(cast: Cast, sender: Sender) -> None:
     kept = message(sender, OLD)
 
@@ -153,6 +167,42 @@ def test_silent_conversations_go_with_their_messages(cast: Cast, sender: Sender)
     with tenancy.scope(cast.business):
         assert [one.contact_id for one in Conversation.objects.all()] == [busy.pk]
         assert [one.contact_id for one in Message.objects.all()] == [busy.pk]
+
+
+def test_a_thread_somebody_writes_in_meanwhile_stays(cast: Cast, sender: Sender) -> None:
+    contact = ContactFactory.create(business=cast.business)
+    thread = ConversationFactory.create(
+        business=cast.business, sender=sender, contact=contact, last_message_at=OLD
+    )
+    keep(cast, conversations=60)
+    is_written, outcome = threading.Event(), []
+
+    def remove() -> None:
+        is_written.wait(10)
+        outcome.append(run().get("conversations", 0))
+        connection.close()
+
+    removing = threading.Thread(target=remove)
+    removing.start()
+    with transaction.atomic():
+        Conversation.across_businesses.filter(pk=thread.pk).update(last_message_at=NOW)
+        new = message(sender, NOW, contact=contact)
+        is_written.set()
+        time.sleep(1)
+    removing.join()
+
+    assert outcome == [0]
+    assert Message.across_businesses.filter(pk=new.pk).exists()
+    assert Conversation.across_businesses.filter(pk=thread.pk).exists()
+
+
+def test_a_night_that_was_too_short_says_that_it_did_not_finish(cast: Cast, sender: Sender) -> None:
+    message(sender, OLD)
+    keep(cast, messages=90)
+
+    retention.apply_all(clock=lambda: NOW, until=NOW)
+
+    assert RetentionRun.across_businesses.filter(finished_at=None).count() == 2
 
 
 def test_files_of_imports_go_after_a_month_by_themselves(cast: Cast) -> None:
