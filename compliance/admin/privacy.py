@@ -20,7 +20,7 @@ from compliance.admin.batches import SeveralForm
 from compliance.privacy import certificate, export, mass, registry, requests
 from compliance.privacy.models import PrivacyBatch, PrivacyRequest
 from compliance.privacy.paper import certificate_pdf, words_of
-from config.lib import streams
+from config.lib import moments, streams
 from config.lib.addresses import Address, InvalidAddress
 from config.lib.admin import Call, EmptyState, OperatorForm, ReadOnlyAdmin, Step, verb
 from config.lib.admin.asking import access_of, require
@@ -157,10 +157,13 @@ class PrivacyRequestAdmin(ReadOnlyAdmin[PrivacyRequest]):
         now = timezone.now()
         if row.status in PrivacyRequest.FINAL:
             return "—"
+        due = timezone.localtime(row.due_at)
         if requests.is_overdue(row, now=now):
-            return badge(f"Overdue since {row.due_at:%-d %b %Y}", "danger")
+            return badge(f"Overdue since {due:%-d %b %Y}", "danger")
+        days = (due.date() - timezone.localdate(now)).days
+        said = {0: "today", 1: "tomorrow"}.get(days, f"in {days} days")
         tone = "warning" if row.due_at < now + _SOON else "muted"
-        return badge(f"in {max((row.due_at - now).days, 0)} days", tone, title=str(row.due_at))
+        return badge(said, tone, title=moments.text(row.due_at))
 
     @admin.display(description="progress")
     def progress_bar(self, row: PrivacyRequest) -> SafeString | str:

@@ -18,6 +18,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 
 from accounts import tenancy
 from compliance import audit, consent
@@ -92,16 +93,15 @@ def look_again(record: ErasureRecord, *, now: datetime) -> Mapping[str, int]:
 
 
 def list_unsettled(*, now: datetime) -> list[ErasureRecord]:
-    """Return the erasures of every business that are to be looked at once more."""
-    rows = ErasureRecord.across_businesses.filter(
-        looked_again_at=None, erased_at__lt=now - SETTLES
-    ).order_by("erased_at")[:100]
-    running = set(
-        PrivacyRequest.across_businesses.filter(
-            pk__in=[one.request_id for one in rows], status=PrivacyRequest.Status.RUNNING
-        ).values_list("pk", flat=True)
+    """Return the erasures of every business that are to be looked at once more: those long done."""
+    settled = now - SETTLES
+    under_way = PrivacyRequest.across_businesses.filter(pk=OuterRef("request_id")).filter(
+        ~Q(status=PrivacyRequest.Status.DONE) | Q(finished_at__gte=settled)
     )
-    return [one for one in rows if one.request_id not in running]
+    rows = ErasureRecord.across_businesses.filter(
+        ~Exists(under_way), looked_again_at=None, erased_at__lt=settled
+    )
+    return list(rows.order_by("erased_at")[:100])
 
 
 def _suppress(request: PrivacyRequest, now: datetime) -> None:

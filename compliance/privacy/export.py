@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from tempfile import TemporaryFile
 from typing import IO, Any, Final
+from urllib.parse import quote
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import orjson
@@ -95,7 +96,10 @@ def open_copy(request: PrivacyRequest, *, by: Access, now: datetime) -> IO[bytes
     is_done = request.status == PrivacyRequest.Status.DONE and bool(request.file)
     if not is_done or request.expires_at is None or request.expires_at <= now:
         raise NotReady("There is no copy to download: it is not made yet, or its time is over.")
-    opened: IO[bytes] = storage.media().open(request.file)
+    try:
+        opened: IO[bytes] = storage.media().open(request.file)
+    except FileNotFoundError as error:
+        raise NotReady("The copy was just deleted: note a new request if it is needed.") from error
     audit.record(
         action="privacy.downloaded",
         resource="privacy_request",
@@ -170,7 +174,7 @@ def _write(file: IO[bytes], request: PrivacyRequest, person: Person, clock: Cloc
             _stay_alive(request, clock())
         writer.part("end", {"now": now})
         page.seek(0)
-        with archive.open("index.html", "w") as entry:
+        with archive.open("index.html", "w", force_zip64=True) as entry:
             shutil.copyfileobj(page, entry, _CHUNK)
 
 
@@ -197,7 +201,7 @@ class _Writer:
                 self._file(piece)
 
     def _rows(self, piece: Rows) -> None:
-        with self.archive.open(f"data/{piece.name}.json", "w") as entry:
+        with self.archive.open(f"data/{piece.name}.json", "w", force_zip64=True) as entry:
             entry.write(b"[")
             for number, row in enumerate(piece.rows):
                 entry.write(b",\n" if number else b"\n")
@@ -213,7 +217,7 @@ class _Writer:
             return
         with opened, self.archive.open(name, "w", force_zip64=True) as entry:
             shutil.copyfileobj(opened, entry, _CHUNK)
-        self.part("file", {"name": name})
+        self.part("file", {"name": name, "address": quote(name)})
 
 
 def _from(first: Rows | File, rest: Iterator[Rows | File]) -> Iterator[Rows | File]:

@@ -122,7 +122,7 @@ class CopiesHolder:
 
     def export(self, person: Person) -> Iterator[Rows | File]:
         """Yield the requests."""
-        rows = PrivacyRequest.objects.filter(digests__overlap=requests.digests_of(person))
+        rows = requests.list_of(person)
         if rows.exists():
             fields = ("received_at", "kind", "status", "channel", "note", "finished_at")
             yield Rows(self.name, paging.values_by_key(rows, *fields, size=BATCH))
@@ -131,8 +131,7 @@ class CopiesHolder:
         """Delete the copies; let go of what other requests say."""
         if not person.keys:
             return
-        rows = PrivacyRequest.objects.filter(digests__overlap=requests.digests_of(person))
-        ended = rows.exclude(kind=PrivacyRequest.Kind.ERASURE)
+        ended = requests.list_of(person).exclude(kind=PrivacyRequest.Kind.ERASURE)
         made = sum(copies.discard(one) for one in ended.exclude(file=""))
         told = ended.exclude(note="").update(note="")
         waiting = ended.filter(status__in=["open", "running", "failed"]).update(

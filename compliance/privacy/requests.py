@@ -8,7 +8,7 @@ from typing import Final
 from uuid import UUID
 
 import structlog
-from django.db import IntegrityError, OperationalError, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models import QuerySet
 
 from accounts import tenancy
@@ -33,6 +33,7 @@ MAX_ATTEMPTS: Final = 12
 _FIRST_WAIT: Final = timedelta(seconds=10)
 _LONGEST_WAIT: Final = timedelta(minutes=30)
 _PATIENCE: Final = timedelta(minutes=1)
+_ONE_AT_A_TIME: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 
 
 class AlreadyOpen(Conflict):
@@ -78,8 +79,9 @@ def open_(
 ) -> PrivacyRequest:
     """Note what a person asked for; nothing happens to their data yet. Raises `AlreadyOpen`."""
     received = received_at or now
+    _require_recent(received, now)
     due = due_at or received + ANSWERED_WITHIN
-    _require_sensible(received, due, now)
+    _require_in_time(received, due)
     request = PrivacyRequest(
         id=new_id(),
         business_id=tenancy.current_id(),
@@ -95,7 +97,7 @@ def open_(
         opened_by=by.user,
     )
     with transaction.atomic():
-        _require_first(request)
+        _require_first(kind, person)
         request.save(force_insert=True)
         _record("privacy.requested", request, by, {"kind": kind, "due_at": due.isoformat()})
     return request
@@ -188,21 +190,31 @@ def digests_of(person: Person) -> list[str]:
     return sorted(key.digest(business_id, one) for one in person.address_keys)
 
 
-def _require_sensible(received: datetime, due: datetime, now: datetime) -> None:
+def list_of(person: Person) -> QuerySet[PrivacyRequest]:
+    """Return the requests of a person, under whichever secret they were filed."""
+    known = keys.digests(tenancy.current_id(), sorted(person.address_keys))
+    return list_newest_first().filter(digests__overlap=sorted(known))
+
+
+def _require_recent(received: datetime, now: datetime) -> None:
     if received > now + timedelta(minutes=10):
         raise InvalidInput("The day of asking is in the future.", attr="received_at")
     if received < now - timedelta(days=366):
         raise InvalidInput("The day of asking is more than a year ago.", attr="received_at")
+
+
+def _require_in_time(received: datetime, due: datetime) -> None:
     if not received < due <= received + LONGEST:
         raise InvalidInput(
             "The answer is due after the day of asking, within three months.", attr="due_at"
         )
 
 
-def _require_first(request: PrivacyRequest) -> None:
-    others = PrivacyRequest.objects.filter(
-        kind=request.kind, digests__overlap=request.digests
-    ).exclude(status__in=PrivacyRequest.FINAL)
+def _require_first(kind: Kind, person: Person) -> None:
+    """Look one at a time: of two who note the same at once each would find no other."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ONE_AT_A_TIME, [f"privacy requests {tenancy.current_id()}"])
+    others = list_of(person).filter(kind=kind).exclude(status__in=PrivacyRequest.FINAL)
     if other := others.values_list("pk", flat=True).first():
         raise AlreadyOpen(
             "The person has such a request already that is not answered yet.",

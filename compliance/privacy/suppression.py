@@ -48,11 +48,11 @@ def add(addresses: Sequence[str], *, at: datetime) -> list[str]:
 
 
 def find(addresses: Sequence[str]) -> dict[str, SuppressedPerson]:
-    """Return those of these address keys that were erased."""
+    """Return those of these address keys that were erased; erased twice, the later row."""
     if not addresses or not SuppressedPerson.objects.exists():
         return {}
     by_digest = keys.digests(tenancy.current_id(), list(addresses))
-    rows = SuppressedPerson.objects.filter(digest__in=by_digest)
+    rows = SuppressedPerson.objects.filter(digest__in=by_digest).order_by("erased_at")
     return {by_digest[row.digest]: row for row in rows}
 
 

@@ -34,7 +34,7 @@ class ImportsHolder:
 
     def export(self, person: Person) -> Iterator[Rows | File]:
         """Yield the person's rows as they stand in the files."""
-        found = [row for held in _imports() for row in _rows_of(held, person)]
+        found = [row for held in _imports() for row in _readable(held, person)]
         if found:
             yield Rows(self.name, found)
 
@@ -76,22 +76,29 @@ def _clear(held: ContactImport, now: datetime) -> dict[str, int]:
 def _stands_in(held: ContactImport, person: Person) -> bool:
     if any(_is_named(one.get("cells", ()), person) for one in held.sample):
         return True
-    return next(_rows_of(held, person), None) is not None
+    try:
+        return next(_rows_of(held, person), None) is not None
+    except UnreadableFile:
+        # Nobody can tell who stands in it, and it is of no use.
+        return True
+
+
+def _readable(held: ContactImport, person: Person) -> Iterator[dict[str, str]]:
+    with suppress(UnreadableFile):
+        yield from _rows_of(held, person)
 
 
 def _rows_of(held: ContactImport, person: Person) -> Iterator[dict[str, str]]:
     if not held.file:
         return
-    try:
-        with (
-            storage.media().open(held.file) as file,
-            tables.rows(file, Choices.of(held.options).dialect) as source,
-        ):
-            for _, cells in source:
-                if _is_named(cells, person):
-                    yield {"file": held.filename, **dict(zip(held.columns, cells, strict=False))}
-    except (FileNotFoundError, UnreadableFile):
-        return
+    with (
+        suppress(FileNotFoundError),
+        storage.media().open(held.file) as file,
+        tables.rows(file, Choices.of(held.options).dialect) as source,
+    ):
+        for _, cells in source:
+            if _is_named(cells, person):
+                yield {"file": held.filename, **dict(zip(held.columns, cells, strict=False))}
 
 
 def _is_named(cells: Any, person: Person) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from django.core.files.base import ContentFile
@@ -23,6 +25,7 @@ from compliance.privacy.models import PrivacyRequest
 from config.lib.ids import new_id
 from config.lib.storage import media
 from messaging.contacts.models import Contact
+from messaging.media.models import MediaFile
 from tests.compliance import marked
 from tests.factories.cast import Cast, client_of, make_cast
 from tests.factories.messaging import ContactFactory
@@ -122,6 +125,34 @@ class Killed(BaseException):
     """The worker is gone."""
 
 
+def test_a_copy_that_is_just_gone_is_no_error(
+    cast: Cast, client: APIClient, contact: Contact
+) -> None:
+    made = client.post(URL, {"kind": "access", "contact": str(contact.pk)}, format="json")
+    work(cast, made.data["id"])
+    with tenancy.scope(cast.business):
+        media().delete(PrivacyRequest.objects.get().file)
+
+    assert client.get(f"{URL}/{made.data['id']}/download").status_code == 409
+
+
+def test_a_link_leads_to_its_file_whatever_it_is_called(cast: Cast, client: APIClient) -> None:
+    scene = marked.make_scene(cast)
+    with tenancy.scope(cast.business):
+        MediaFile.objects.exclude(path="").update(filename='50% "off" #1?.pdf')
+
+    made = client.post(URL, {"kind": "access", "contact": str(scene.contact.pk)}, format="json")
+    work(cast, made.data["id"])
+    answer: Any = client.get(f"{URL}/{made.data['id']}/download")
+
+    with zipfile.ZipFile(io.BytesIO(answer.getvalue())) as archive:
+        page = archive.read("index.html").decode()
+        [file] = [name for name in archive.namelist() if name.startswith("files/")]
+    addresses = re.findall(r'<a href="([^"]*)"', page)
+    assert [unquote(one) for one in addresses] == [file]
+    assert not set(addresses[0]) & set('#?"')
+
+
 def test_a_worker_killed_after_it_stored_a_copy_leaves_none_behind(
     cast: Cast, client: APIClient, contact: Contact, tmp_path: Path
 ) -> None:
@@ -209,6 +240,8 @@ def test_only_who_may_manage_privacy_gets_in(cast: Cast, contact: Contact) -> No
         {"kind": "access", "phone_number": PHONE, "due_at": "tomorrow"},
         {"kind": "access", "phone_number": PHONE, "due_at": "1999-01-01T00:00:00Z"},
         {"kind": "access", "phone_number": PHONE, "received_at": "2999-01-01T00:00:00Z"},
+        {"kind": "access", "phone_number": PHONE, "received_at": "9999-12-31T23:59:59Z"},
+        {"kind": "access", "phone_number": PHONE, "received_at": "0001-01-01T00:00:00+14:00"},
         {"kind": "access", "phone_number": PHONE, "note": "x" * 2001},
         {"kind": "access", "phone_number": PHONE, "note": {"a": 1}},
         {"kind": "access", "phone_number": PHONE, "start": "perhaps"},

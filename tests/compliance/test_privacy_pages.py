@@ -286,3 +286,23 @@ def test_people_chosen_on_the_list_are_named_together(
     assert (batch.size, batch.status) == (1, "waiting")
     shown = text(alice.get(f"/admin/compliance/privacybatch/{batch.pk}/change/"))
     assert "No purchase since 2021" in shown
+
+
+def test_a_deadline_is_told_in_days_of_the_business(cast: Cast, alice: Client) -> None:  # noqa: F811
+    ask(alice, address=PHONE)
+    midday = timezone.localtime().replace(hour=12)
+    for days, said in ((0, "today"), (1, "tomorrow"), (9, "in 9 days")):
+        due = (midday + timedelta(days=days)).replace(hour=23, minute=59)
+        PrivacyRequest.across_businesses.update(due_at=due)
+
+        assert f">{said}<" in text(alice.get(LIST))
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01"])
+def test_a_day_of_asking_that_cannot_be_is_refused(day: str, cast: Cast, alice: Client) -> None:  # noqa: F811
+    body = {"kind": "erasure", "asked_by": "person", "channel": "email", "address": PHONE}
+
+    answer = alice.post(f"{LIST}ask/", body | {"received_at": day})
+
+    assert answer.status_code == 200
+    assert "day of asking" in text(answer)
