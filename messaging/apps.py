@@ -17,10 +17,10 @@ class MessagingConfig(AppConfig):
             privacy,
             receivers,  # noqa: F401  # connects the receivers
         )
-        from messaging.campaigns import approval
+        from messaging.campaigns import approval, approvers
         from messaging.contacts import people
 
         grantable.register()
         privacy.register()
         persons.register(people.keys_of_many)
-        approvals.watch(approval.SUBJECT, approval.now_of)
+        approvals.watch(approval.SUBJECT, approval.now_of, people_of=approvers.people_of)

@@ -9,7 +9,6 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.enums import ActionVariant
@@ -18,7 +17,7 @@ from accounts import access, approvals
 from accounts.access import Access
 from accounts.models import Approval
 from config.lib import moments
-from config.lib.admin import Call, EmptyState, OperatorForm, ReadOnlyAdmin, verb
+from config.lib.admin import Call, EmptyState, OperatorForm, ReadOnlyAdmin, asking, verb
 from config.lib.admin.rendering import ago, badge
 
 _VIEW: Final = "businesses.view"
@@ -29,13 +28,9 @@ _TONES: Final = {
     "void": "danger",
     "used": "info",
 }
-# Where what is asked about can be looked at.
-_PAGES: Final = {
-    "campaign": "admin:messaging_campaign_change",
-    "privacy_batch": "admin:compliance_privacybatch_change",
-    "owner": "admin:accounts_membership_changelist",
-    "security_policy": "admin:accounts_securitypolicy_changelist",
-}
+# Where what is asked about can be looked at: on a page of its own, or in a list.
+_PAGES: Final = {"campaign": "messaging.campaign", "privacy_batch": "compliance.privacybatch"}
+_LISTS: Final = {"owner": "accounts.membership", "security_policy": "accounts.securitypolicy"}
 
 
 class RejectForm(OperatorForm):
@@ -99,7 +94,8 @@ class ApprovalAdmin(ReadOnlyAdmin[Approval]):
             "state": self.state(row),
             "sentence": _sentence(row, caller),
             "lines": row.summary,
-            "subject_url": _url_of(row),
+            "people": approvals.find_people(row, by=caller, now=timezone.now()),
+            "subject_url": _url_of(row, request),
             "actions_detail": self.get_actions_detail(request, object_id),
             "may_decide": approvals.may_decide(row, caller, timezone.now()),
             "may_withdraw": _is_live(row) and _is_of(row, caller),
@@ -170,13 +166,12 @@ def _is_of(row: Approval, caller: Access) -> bool:
     return caller.user is not None and caller.user.pk in {row.requested_by_id, row.decided_by_id}
 
 
-def _url_of(row: Approval) -> str:
-    name = _PAGES.get(row.subject_type, "")
-    try:
-        is_list = name.endswith("_changelist")
-        return reverse(name, args=() if is_list else (row.subject_id,)) if name else ""
-    except NoReverseMatch:
-        return ""
+def _url_of(row: Approval, request: HttpRequest) -> str:
+    """Return where the reader can look at it; empty where they may not."""
+    if name := _PAGES.get(row.subject_type):
+        return asking.url_of(request, name, row.subject_id)
+    name = _LISTS.get(row.subject_type)
+    return asking.url_of_list(request, name) if name else ""
 
 
 def _sentence(row: Approval, caller: Access) -> str:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts import access, approvals, holdings, members, security
 from accounts.models import SecurityPolicy
 from accounts.models_security import ApprovalKind
-from config.lib.admin import OperatorForm, ReadOnlyAdmin
+from config.lib.admin import OperatorForm, ReadOnlyAdmin, asking
 from config.lib.errors import ProjectError
 
 _MANAGE: Final = "businesses.manage"
@@ -113,6 +113,11 @@ class SecurityPolicyAdmin(ReadOnlyAdmin[SecurityPolicy]):
                 field.disabled = True
         request.current_app = self.admin_site.name
         policy = security.current()
+        waiting = approvals.find_live(
+            kind=ApprovalKind.SECURITY_POLICY,
+            subject_type="security_policy",
+            subject_id=str(policy.business_id),
+        )
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -121,11 +126,10 @@ class SecurityPolicyAdmin(ReadOnlyAdmin[SecurityPolicy]):
             "media": form.media,
             "may_change": may_change,
             "few": _few(policy),
-            "waiting": approvals.find_live(
-                kind=ApprovalKind.SECURITY_POLICY,
-                subject_type="security_policy",
-                subject_id=str(policy.business_id),
-            ),
+            "waiting": waiting,
+            "waiting_url": asking.url_of(request, "accounts.approval", str(waiting.pk))
+            if waiting
+            else "",
         }
         return TemplateResponse(request, "admin/security.html", context)
 

@@ -87,6 +87,41 @@ class ApprovalOutput(serializers.ModelSerializer[Approval]):
         return caller is not None and approvals.may_decide(row, caller, timezone.now())
 
 
+class PersonOutput(serializers.Serializer[Any]):
+    """Somebody a request is about. `name` is empty for who may not see names."""
+
+    name = serializers.CharField()
+    to = serializers.CharField(source="address", help_text="Without its middle.")
+
+
+class PeopleOutput(serializers.Serializer[Any]):
+    """Whom a request is about now: the first twenty, and how many there are."""
+
+    first = PersonOutput(many=True)
+    total = serializers.IntegerField()
+
+
+class ApprovalDetail(ApprovalOutput):
+    """A request with whom it is about, while it waits or stands.
+
+    `people` is null where it is not about people, or the caller may not know them.
+    """
+
+    people = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Approval
+        fields = (*ApprovalOutput.Meta.fields, "people")
+        read_only_fields = fields
+
+    @extend_schema(responses=PeopleOutput(allow_null=True))
+    def get_people(self, row: Approval) -> dict[str, Any] | None:
+        """Read them as they are now."""
+        caller = access.of(self.context["request"]._request)
+        found = caller and approvals.find_people(row, by=caller, now=timezone.now())
+        return dict(PeopleOutput(found).data) if found else None
+
+
 class ReasonInput(serializers.Serializer[Any]):
     """Why a request is refused."""
 
@@ -116,12 +151,12 @@ class Approvals(ListModelMixin, ApiViewSet):
         """Return what the caller may see."""
         return approvals.list_visible(caller_of(self.request))
 
-    @extend_schema(responses=ApprovalOutput)
+    @extend_schema(responses=ApprovalDetail)
     def retrieve(self, request: Request, pk: str) -> Response:
-        """Return one request with what is asked."""
+        """Return one request with what is asked, and whom it is about as they are now."""
         return self._show(self._get(pk))
 
-    @extend_schema(request=None, responses=ApprovalOutput)
+    @extend_schema(request=None, responses=ApprovalDetail)
     def approve(self, request: Request, pk: str) -> Response:
         """Agree to exactly this. Whoever asked then repeats the step.
 
@@ -132,7 +167,7 @@ class Approvals(ListModelMixin, ApiViewSet):
         by, now = caller_of(request), timezone.now()
         return self._show(approvals.approve(approval=found, by=by, now=now))
 
-    @extend_schema(request=ReasonInput, responses=ApprovalOutput)
+    @extend_schema(request=ReasonInput, responses=ApprovalDetail)
     def reject(self, request: Request, pk: str) -> Response:
         """Refuse, with a reason. 403 `own_request`, `person_required`; 409 `approval_closed`."""
         found = self._get(pk)
@@ -140,7 +175,7 @@ class Approvals(ListModelMixin, ApiViewSet):
         by, now = caller_of(request), timezone.now()
         return self._show(approvals.reject(approval=found, reason=reason, by=by, now=now))
 
-    @extend_schema(request=None, responses=ApprovalOutput)
+    @extend_schema(request=None, responses=ApprovalDetail)
     def withdraw(self, request: Request, pk: str) -> Response:
         """Take one's own request or approval back. 409 `approval_closed`."""
         found = self._get(pk)
@@ -154,4 +189,4 @@ class Approvals(ListModelMixin, ApiViewSet):
         return approvals.get(id_, by=caller_of(self.request))
 
     def _show(self, row: Approval) -> Response:
-        return Response(ApprovalOutput(row, context={"request": self.request}).data)
+        return Response(ApprovalDetail(row, context={"request": self.request}).data)

@@ -18,8 +18,8 @@ To be read in this order:
 
     digests    a hash of everything an approval is given for, and which part of it changed
     rights     who may decide
-    subjects   what apps tell about what they have approved
     records    the row: found, locked, moved from state to state
+    subjects   what apps tell about what they have approved
     requests   somebody asks, or has to
     endings    what changed, or was left lying, ends
     decisions  another person agrees or refuses
@@ -47,7 +47,7 @@ from accounts.approvals.requests import (
 )
 from accounts.approvals.rights import NEEDED, NotYours
 from accounts.approvals.steps import asking, is_needed, require, require_standing, was_used
-from accounts.approvals.subjects import watch
+from accounts.approvals.subjects import People, Person, find_people, watch
 
 __all__ = [
     "LIFETIME",
@@ -59,6 +59,8 @@ __all__ = [
     "NeedsApproval",
     "NoLongerOpen",
     "NotYours",
+    "People",
+    "Person",
     "Stale",
     "approve",
     "asking",
@@ -68,6 +70,7 @@ __all__ = [
     "expire",
     "find_latest",
     "find_live",
+    "find_people",
     "get",
     "is_needed",
     "list_visible",

@@ -7,20 +7,28 @@ from uuid import UUID
 
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from accounts import tenancy
+from accounts import access, tenancy
 from accounts.models import User
 from compliance import jobs
 from compliance.audit import canonical, chain, checking, rows, showing, trail
 from compliance.models import AuditEntry
 from config.lib import moments
-from config.lib.admin import Call, EmptyState, PeriodFilter, ReadOnlyAdmin, verb
+from config.lib.admin import (
+    Call,
+    EmptyState,
+    PeriodFilter,
+    PlatformAdmin,
+    ReadOnlyAdmin,
+    TenantAdmin,
+    verb,
+)
 from config.lib.admin.rendering import badge, code, link
 
 _OFFERED = 100
@@ -219,9 +227,22 @@ def _matching(term: str) -> Q:
         return found
 
 
+def _opens(model: type[Model]) -> bool:
+    """Tell whether the reader may open pages of this model at all."""
+    page, caller = admin.site._registry.get(model), access.current()
+    if not isinstance(page, TenantAdmin) or caller is None:
+        return False
+    if isinstance(page, PlatformAdmin):
+        return caller.is_platform_admin
+    return caller.allows_some(page.permissions.get("view", ""))
+
+
 def _page_of(row: AuditEntry) -> str:
+    """Return the page of what an entry is about; empty where the reader may not open it."""
     model = rows.model_of(row.resource)
     if model is None:
+        return ""
+    if not _opens(model):
         return ""
     try:
         model._meta.pk.to_python(row.resource_id)

@@ -71,6 +71,8 @@ READS: dict[str, tuple[str, str, str]] = {
     "delivery-of-message": ("message.viewed", "message", "message_id"),
     "consents": ("consents.listed", "consents", ""),
     "consent": ("consent.viewed", "consent", "phone_number"),
+    "approval": ("approval.viewed", "approval", "pk"),
+    "admin:accounts_approval_change": ("approval.viewed", "approval", "object_id"),
     "admin:messaging_contact_changelist": ("contacts.listed", "contacts", ""),
     "admin:messaging_contact_change": ("contact.viewed", "contact", "object_id"),
     "admin:messaging_conversation_changelist": ("conversations.listed", "conversations", ""),

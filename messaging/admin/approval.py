@@ -38,10 +38,17 @@ def show(campaign: Campaign, *, reader: Access, now: datetime) -> Shown | None:
         is_needed = is_unlaunched and security.needs_second_person(people=_people(campaign))
         return _NEEDED if is_needed else None
     state = approvals.state_of(found, now)
-    url = reverse("admin:accounts_approval_change", args=[found.pk])
+    url = _url_of(found, reader)
     if state in Approval.LIVE:
         return _live(campaign, found, state, url, reader=reader, now=now)
     return _ended(found, state, url) if is_unlaunched or state == Approval.Status.USED else None
+
+
+def _url_of(found: Approval, reader: Access) -> str:
+    """Return the page of the request; empty for who neither asked nor may decide."""
+    if not approvals.list_visible(reader).filter(pk=found.pk).exists():
+        return ""
+    return reverse("admin:accounts_approval_change", args=[found.pk])
 
 
 _NEEDED: Final = Shown(

@@ -23,6 +23,7 @@ from config.lib.admin import (
     ReadOnlyAdmin,
     Step,
     TenantAdmin,
+    asking,
     verb,
 )
 from config.lib.admin.rendering import ago, badge, link, tier
@@ -30,6 +31,8 @@ from messaging.senders import limits, numbers, pauses
 from messaging.senders.models import Sender, SenderActivity, SenderEvent
 
 _VIEW, _LIMITS = "senders.view", "rate_limits.manage"
+_EVENTS_VIEW = "rate_limits.view"
+_LATELY = "Lately"
 _QUALITY = {"green": "success", "yellow": "warning", "red": "danger"}
 _EVENTS = {
     "warning": "warning",
@@ -120,7 +123,7 @@ class SenderAdmin(TenantAdmin[Sender]):
                 "description": "They can only be below Meta's. What does not fit waits.",
             },
         ),
-        ("Lately", {"fields": ("happened",)}),
+        (_LATELY, {"fields": ("happened",)}),
     )
     actions_list = ("sync",)
     actions_detail = ("pause", "resume")
@@ -134,6 +137,13 @@ class SenderAdmin(TenantAdmin[Sender]):
             Step("WhatsApp accounts", "admin:accounts_whatsappaccount_changelist", _VIEW),
         ),
     )
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Leave what happened to those who may see the events."""
+        found = super().get_fieldsets(request, obj)
+        if asking.allows(request, _EVENTS_VIEW, obj):
+            return found
+        return [part for part in found if part[0] != _LATELY]
 
     @admin.display(description="name")
     def name(self, row: Sender) -> str:
@@ -256,7 +266,7 @@ class SenderAdmin(TenantAdmin[Sender]):
 class SenderEventAdmin(ReadOnlyAdmin[SenderEvent]):
     """Warnings, pauses, cooldowns and changes, each with its cause."""
 
-    permissions: ClassVar[dict[str, str]] = {"view": "rate_limits.view"}
+    permissions: ClassVar[dict[str, str]] = {"view": _EVENTS_VIEW}
     by_object = True
     list_display = ("created_at", "sender", "what", "detail")
     list_select_related = ("sender",)

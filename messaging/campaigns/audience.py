@@ -18,6 +18,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Q, QuerySet
 
 from accounts import tenancy
 from config.lib import ids
@@ -47,12 +48,13 @@ class Audience:
     params: Mapping[str, Any]
     own: str = "NULL::jsonb"
 
-    def count(self) -> int:
-        """Return how many people it has."""
+    def count(self, *, after: UUID | None = None) -> int:
+        """Return how many people it has, past the one named."""
+        where = f"{self.where} AND {self.key} > %(after)s" if after else self.where
         with connection.cursor() as cursor:
             cursor.execute(
-                f"SELECT count(*) FROM {self.source} WHERE {self.where}",  # noqa: S608  # fragments of ours
-                self.params,
+                f"SELECT count(*) FROM {self.source} WHERE {where}",  # noqa: S608  # fragments of ours
+                {**self.params, "after": after},
             )
             found: int = cursor.fetchone()[0]
         return found
@@ -91,6 +93,13 @@ def resolve(
     if born_by is not None:
         query.add(f"c.id <= {query.param(ids.floor_of(born_by + _SKEW))}")
     return Audience(source=source, key=key, where=query.where, params=query.params)
+
+
+def list_lists(spec: Mapping[str, Any]) -> QuerySet[ContactList]:
+    """List the contact lists a spec names, by themselves or by the import that filled them."""
+    imports = ContactImport.objects.filter(pk=conditions.as_id(spec.get("import")))
+    named = Q(pk=conditions.as_id(spec.get("list"))) | Q(pk__in=imports.values("list_id"))
+    return ContactList.objects.filter(named)
 
 
 def require_unused(contact_list: ContactList) -> None:

@@ -6,6 +6,7 @@ what its parameters mean: in `PARAMETERS`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,8 @@ WORDS = {"step": "people", "kind": "csv", "what": "tag"}
 OF_ALL = frozenset({"accounts.business", "accounts.user"})
 FINE = frozenset({200, 204, 302, 403, 404, 405})
 SIGNED_IN_AS = [*Role, None]
+# An address of ours that a click asks for; what a form sends is another matter.
+LINK = re.compile(r'<a\b[^>]*?\bhref="(/admin/[^"?#]*)')
 
 
 @pytest.fixture
@@ -124,6 +127,27 @@ def test_lists_open_for_who_may_view_them(reader: tuple[Client, User]) -> None:
         if status != (200 if may else 403):
             problems.append(f"{name}: {status} for {wanted}")
 
+    assert problems == []
+
+
+def test_no_page_links_to_one_its_reader_may_not_open(
+    reader: tuple[Client, User], ours: Tenant
+) -> None:
+    client, _ = reader
+    status: dict[str, int] = {}
+
+    problems = []
+    for page, url in addresses(ours):
+        answer = client.get(url)
+        if answer.status_code != 200 or getattr(answer, "streaming", False):
+            continue
+        for link in sorted(set(LINK.findall(answer.content.decode(errors="replace")))):
+            if link not in status:
+                status[link] = client.get(link).status_code
+            if status[link] not in {200, 302}:
+                problems.append(f"{page} links to {link}: {status[link]}")
+
+    assert len(status) > 5
     assert problems == []
 
 

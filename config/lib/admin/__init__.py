@@ -1,6 +1,7 @@
 """What every page of the operators' admin builds on.
 
 - `bases`     `TenantAdmin`, `ReadOnlyAdmin`, `PlatformAdmin`: scope, permissions, no counting
+- `related`   links to other rows, for who may open them
 - `lists`     keyset pages of big tables; the period filter
 - `verbs`     `verb` and `bulk`: a button that makes one domain call and reports what it did
 - `forms`     forms in the admin's look

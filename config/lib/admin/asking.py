@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from django.apps import apps
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.db.models import Model
 from django.http import HttpRequest
+from django.urls import reverse
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -44,6 +48,36 @@ def require_some(request: HttpRequest, permission: str) -> None:
     """Raise PermissionDenied unless the reader holds the permission for any object at least."""
     if not allows_some(request, permission):
         raise PermissionDenied(f"This needs the permission {permission}.")
+
+
+def opens(request: HttpRequest, obj: Model | None) -> bool:
+    """Tell whether there is a page of this row and the reader may open it."""
+    page = admin.site._registry.get(type(obj)) if obj is not None else None
+    return page is not None and page.has_view_permission(request, obj)
+
+
+def url_of(request: HttpRequest, model: str, id_: str) -> str:
+    """Return the page of a row of `app.model`; empty unless it is there for the reader."""
+    page = _page_of(model)
+    obj = page.get_object(request, id_) if page else None
+    if page is None or not opens(request, obj):
+        return ""
+    return reverse(f"admin:{page.opts.app_label}_{page.opts.model_name}_change", args=[id_])
+
+
+def url_of_list(request: HttpRequest, model: str) -> str:
+    """Return the list of `app.model`; empty unless it is there for the reader."""
+    page = _page_of(model)
+    if page is None or not page.has_view_permission(request):
+        return ""
+    return reverse(f"admin:{page.opts.app_label}_{page.opts.model_name}_changelist")
+
+
+def _page_of(model: str) -> Any:
+    try:
+        return admin.site._registry.get(apps.get_model(model))
+    except LookupError:
+        return None
 
 
 def in_steps(view: View) -> View:

@@ -18,7 +18,7 @@ from django.urls import reverse
 from django.utils.module_loading import import_string
 from django.utils.text import capfirst
 
-from config.lib.admin import lists
+from config.lib.admin import lists, related
 from config.lib.admin.asking import access_of, allows, allows_some, is_platform_admin
 from config.lib.admin.empty import EmptyState
 from config.lib.errors import ProjectError
@@ -202,6 +202,13 @@ class TenantAdmin(ModelAdmin[M]):
         form: Any = super().get_form(request, obj, change=change, **kwargs)
         error: ProjectError | None = getattr(request, _REFUSAL, None)
         return form if error is None else _refusing(form, error)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        """Link to the rows this one names only where the reader may open them."""
+        shown = context | {"adminform": related.ReaderForm(context["adminform"], request)}
+        return super().render_change_form(request, shown, *args, **kwargs)
 
     # no second trail beside the audit
 
