@@ -41,6 +41,13 @@ SELECT id FROM arrived ON CONFLICT (event_id) DO NOTHING
 """
 
 
+# What a pooler in transaction mode that forgets prepared statements makes of one.
+_NOT_PREPARED = (
+    psycopg.errors.DuplicatePreparedStatement,
+    psycopg.errors.InvalidSqlStatementName,
+)
+
+
 class StoreUnavailable(Unavailable):
     """The database did not take the body; nothing was promised."""
 
@@ -100,12 +107,16 @@ class GroupCommit:
 
 
 class _Writer:
-    """One connection, in autocommit, made when first needed and again when lost."""
+    """One connection, in autocommit, made when first needed and again when lost.
+
+    It prepares its statement, until it meets a pooler that does not keep prepared statements.
+    """
 
     def __init__(self, parameters: Callable[[], Mapping[str, Any]]) -> None:
         self.is_busy = False
         self._parameters = parameters
         self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._prepare_after: int | None = 1
         self._backoff_seconds = 0.0
         self._not_before = 0.0
 
@@ -130,6 +141,11 @@ class _Writer:
                 await connection.execute(_INSERT, rows)
         except StoreUnavailable as failure:
             return failure
+        except _NOT_PREPARED:
+            logger.info("webhook_store_stops_preparing")
+            self._prepare_after = None
+            await self.disconnect()
+            return StoreUnavailable("The event could not be stored.")
         except Exception as error:  # every caller must get an answer, and never a 200
             logger.warning("webhook_store_failed", error=type(error).__name__, rows=len(batch))
             await self.disconnect()
@@ -147,7 +163,7 @@ class _Writer:
         )
         self._not_before = clock() + self._backoff_seconds
         self._connection = await psycopg.AsyncConnection.connect(
-            **self._parameters(), autocommit=True, prepare_threshold=1
+            **self._parameters(), autocommit=True, prepare_threshold=self._prepare_after
         )
         self._backoff_seconds = self._not_before = 0.0
         return self._connection

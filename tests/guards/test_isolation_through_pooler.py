@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -16,6 +17,9 @@ from django.db import connection, transaction
 from accounts import tenancy
 from config.dev.embedded.host import choose_port, is_port_free, wait_until
 from messaging.contacts.models import Contact
+from messaging.webhooks import intake
+from messaging.webhooks.models import PendingEvent, RawEvent
+from messaging.webhooks.store import GroupCommit
 from tests.guards.tenants import Tenant
 from tests.guards.test_isolation import (  # noqa: F401  # run again
     alice,
@@ -103,3 +107,26 @@ def test_the_next_user_of_a_pooled_connection_sees_nothing_left_behind(alice: Te
         connection.close()
 
     assert len(backends) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_webhook_bodies_of_two_web_processes_are_stored_over_one_pooled_connection(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bodies = [f'{{"n": {number}}}'.encode() for number in range(60)]
+
+    async def store() -> None:
+        doors = [GroupCommit(intake.database_parameters) for _ in range(2)]
+        for number, body in enumerate(bodies):
+            await doors[number % 2].store(body)
+        for door in doors:
+            await door.close()
+
+    asyncio.run(store())
+
+    with tenancy.across(tenancy.Door.ROUTING):
+        assert {bytes(body) for body in RawEvent.objects.values_list("body", flat=True)} == {
+            *bodies
+        }
+        assert PendingEvent.objects.count() == len(bodies)
+    assert "webhook_store_failed" not in caplog.text
