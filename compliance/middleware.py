@@ -87,5 +87,6 @@ def _record_view(match: ResolverMatch, caller: Access) -> None:
 def _record_key(caller: Access) -> None:
     """Record the first use of a key in an hour from an address."""
     id_ = str(caller.api_key and caller.api_key.pk)
-    if reads.is_first("api_key.used", id_, context.address()):
-        audit.record(action="api_key.used", resource="api_key", resource_id=id_, access=caller)
+    with reads.once("api_key.used", id_, context.address()) as is_first:
+        if is_first:
+            audit.record(action="api_key.used", resource="api_key", resource_id=id_, access=caller)

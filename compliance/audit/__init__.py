@@ -4,6 +4,7 @@ trail        record an entry, in the transaction of what it records; the history
 masking      what an entry never holds: secrets, message text, people's data
 canonical    an entry as bytes, its signature and digest
 chain        seal pending entries: link each by hash to the one before it, per business
+witness      what is not under a checkpoint yet, remembered outside the database
 checkpoints  signed heads of the chains, kept outside the database
 verify       recompute everything; name the first entry changed, removed or inserted
 doors        how often work crossed businesses, and why, each hour

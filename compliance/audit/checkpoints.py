@@ -7,6 +7,7 @@ Within a day the newest replaces the one before, so each chain keeps one for eve
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,6 +28,9 @@ from config.lib.storage import storage_for
 
 _PURPOSE: Final = "audit checkpoints"
 _PLATFORM: Final = "platform"
+# What else lies in the storage is none of ours.
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_NAME: Final = re.compile(r"\d{4}-\d\d-\d\d-\d{12,}\.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +94,9 @@ def require_following(business_id: UUID | None) -> None:
 def chains() -> list[UUID | None]:
     """Return the chains of which there are checkpoints."""
     place = _storage()
-    folders = place.listdir("")[0] if _exists(place) else []
-    return [None if folder == _PLATFORM else UUID(folder) for folder in sorted(folders)]
+    folders = sorted(place.listdir("")[0]) if _exists(place) else []
+    known = [folder for folder in folders if folder == _PLATFORM or _UUID.fullmatch(folder)]
+    return [None if folder == _PLATFORM else UUID(folder) for folder in known]
 
 
 def public_key() -> str:
@@ -160,7 +165,7 @@ def _folder(business_id: UUID | None) -> str:
 def _names(place: Storage, folder: str) -> list[str]:
     """Return the names of a chain's checkpoints, by day and position."""
     try:
-        return sorted(name for name in place.listdir(folder)[1] if name.endswith(".json"))
+        return sorted(name for name in place.listdir(folder)[1] if _NAME.fullmatch(name))
     except FileNotFoundError:
         return []
 

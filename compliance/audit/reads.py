@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import monotonic
 from typing import Final
 
@@ -23,15 +25,29 @@ _remembered: dict[str, float] = {}
 
 def note(*, action: str, resource: str, resource_id: str, access: Access) -> bool:
     """Record a read unless the same one was in the last hour; tell whether it was recorded."""
-    if not is_first(access.actor_id, action, resource, resource_id):
-        return False
-    trail.record(action=action, resource=resource, resource_id=resource_id, access=access)
-    return True
+    with once(access.actor_id, action, resource, resource_id) as is_first:
+        if is_first:
+            trail.record(action=action, resource=resource, resource_id=resource_id, access=access)
+    return is_first
 
 
-def is_first(*parts: str) -> bool:
-    """Say whether this has not been asked in the last hour; yes, when nobody can tell."""
+@contextmanager
+def once(*parts: str) -> Iterator[bool]:
+    """Yield whether this was not in the last hour; yes, when nobody can tell.
+
+    What ends in an error was not: the next time is the first.
+    """
     key = redis.key("audit", tenancy.find_current_id(), *parts)
+    is_first = _is_first(key)
+    try:
+        yield is_first
+    except BaseException:
+        if is_first:
+            _forget(key)
+        raise
+
+
+def _is_first(key: str) -> bool:
     if _remembered.get(key, 0) > monotonic():
         return False
     if len(_remembered) >= MOST_REMEMBERED:
@@ -42,3 +58,11 @@ def is_first(*parts: str) -> bool:
     except redis_py.RedisError:
         logger.warning("audit_reads_not_remembered")
         return True
+
+
+def _forget(key: str) -> None:
+    _remembered.pop(key, None)
+    try:
+        redis.client().delete(key)
+    except redis_py.RedisError:
+        logger.warning("audit_reads_not_remembered")

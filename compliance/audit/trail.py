@@ -14,7 +14,7 @@ from accounts import access as callers
 from accounts import tenancy
 from accounts.access import Access
 from accounts.models import Membership, User
-from compliance.audit import canonical, masking
+from compliance.audit import canonical, masking, witness
 from compliance.audit.models import AuditEntry
 from config.lib import context
 
@@ -65,6 +65,7 @@ def record(
     entry.signature = canonical.sign(entry)
     with _place():
         entry.save(force_insert=True)
+    witness.note(entry)
     return entry
 
 

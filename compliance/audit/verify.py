@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Final
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from compliance.audit.chain import Head
 from compliance.audit.models import AuditEntry, AuditLink, AuditPending
 
 PAGE: Final = 1000
+LOST: Final = "audit.entry_lost"
 _UNSIGNED: Final = (
     "no configured key signed it: Switchboard did not write it, or it was changed before it was "
     "sealed"
@@ -55,6 +57,7 @@ def findings(business_id: UUID | None) -> Iterator[Finding]:
     with chain.sight(business_id):
         yield from _chained(business_id, seen)
         yield from _loose(business_id)
+        yield from _lost(business_id, seen)
 
 
 def describe(finding: Finding) -> str:
@@ -146,6 +149,20 @@ def _loose(business_id: UUID | None) -> Iterator[Finding]:
     for row in AuditPending.objects.filter(~Exists(there), chain.of(business_id)).order_by("pk"):
         detail = "it waited for the chain, but it is gone"
         yield Finding("removed", business_id, 0, row.entry_id, detail)
+
+
+def _lost(business_id: UUID | None, seen: list[checkpoints.Checkpoint]) -> Iterator[Finding]:
+    """Name entries that were gone before a checkpoint covered them.
+
+    What was found on a day before the oldest checkpoint's is taken as known: whoever found out why
+    moved the checkpoints of before aside.
+    """
+    first_day = min((one.at[:10] for one in seen if one.is_genuine), default="")
+    for entry in AuditEntry.objects.filter(chain.of(business_id), action=LOST).order_by("pk"):
+        is_known = entry.created_at.astimezone(UTC).strftime("%Y-%m-%d") < first_day
+        if canonical.is_signed(entry) and not is_known:
+            detail = "it was committed, and taken out before a checkpoint covered it"
+            yield Finding("removed", business_id, 0, UUID(entry.resource_id), detail)
 
 
 def _waiting(entry: AuditEntry) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from django.urls import NoReverseMatch, get_resolver, reverse
 
 from accounts import tenancy
 from accounts.models import Role
+from compliance.audit import reads
 from compliance.models import AuditEntry
 from config.lib.ids import new_id
 from messaging.campaigns.models import Campaign
@@ -112,6 +113,20 @@ def test_reads_are_recorded_without_redis(cast: Cast, person: Contact, settings:
     client.get(f"/api/contacts/{person.pk}")
 
     assert len(entries("contact.viewed")) == 1
+
+
+def test_a_read_that_could_not_be_recorded_counts_the_next_time(cast: Cast) -> None:
+    def read_in_vain() -> None:
+        with reads.once("contact.viewed", "7") as is_first:
+            raise LookupError(is_first)
+
+    for _ in range(2):
+        with pytest.raises(LookupError, match="True"):
+            read_in_vain()
+    with reads.once("contact.viewed", "7") as is_first:
+        assert is_first
+    with reads.once("contact.viewed", "7") as is_first:
+        assert not is_first
 
 
 def test_the_first_use_of_a_key_from_an_address_is_recorded(cast: Cast) -> None:

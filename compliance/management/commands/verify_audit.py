@@ -28,7 +28,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, business: UUID | None, **options: Any) -> None:
         """Verify and report."""
-        wanted = [business] if business else verify.chains()
+        known = verify.chains()
+        if business and business not in known:
+            raise CommandError(f"There is no trace of an audit trail of business {business}.")
+        wanted = [business] if business else known
         broken = sum(not self._verify(business_id) for business_id in wanted)
         self.stdout.write(f"Checkpoints are signed with {checkpoints.public_key()}")
         if broken:
