@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from accounts.tenancy import TenantModel
-from compliance.audit.models import AuditEntry, AuditLink, AuditPending
+from compliance.audit.models import AuditEntry, AuditLink, AuditPending, PlatformEntry
 from compliance.audit.rows import RowChange
 from compliance.privacy.models import (
     ErasureRecord,
@@ -30,6 +30,7 @@ __all__ = [
     "ConsentStatus",
     "ErasureRecord",
     "OptOutWord",
+    "PlatformEntry",
     "PrivacyBatch",
     "PrivacyKey",
     "PrivacyRequest",

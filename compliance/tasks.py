@@ -67,11 +67,12 @@ def note_doors(**_: Any) -> Counts:
 
 @task(jobs.CHECK_AUDIT, time_limit_seconds=3600)
 def check_audit(*, business_id: str, **_: Any) -> Counts:
-    """Recompute the trail of one business."""
+    """Recompute the trail of one business, or the installation's own."""
     with locks.single_flight(f"compliance.check_audit.{business_id}", ttl_seconds=3600) as is_mine:
         if not is_mine:
             return {}
-        return {"findings": checking.check(UUID(business_id), now=timezone.now())}
+        whose = UUID(business_id) if business_id else None
+        return {"findings": checking.check(whose, now=timezone.now())}
 
 
 @task(jobs.CHECK_TRAILS, time_limit_seconds=7200)

@@ -87,6 +87,7 @@ GROUPS: Final[tuple[tuple[str, tuple[Page, ...]], ...]] = (
         "Platform",
         (
             Page("Backups", "backups.backup", "backup"),
+            Page("Platform trail", "compliance.platformentry", "policy"),
             Page("Users", "accounts.user", "person"),
             Page("Sign-in attempts", "axes.accessattempt", "lock"),
             Page("Periodic jobs", "django_celery_beat.periodictask", "schedule"),

@@ -18,7 +18,7 @@ from accounts import access, tenancy
 from accounts.models import User
 from compliance import jobs
 from compliance.audit import canonical, chain, checking, rows, showing, trail
-from compliance.models import AuditEntry
+from compliance.models import AuditEntry, PlatformEntry
 from config.lib import moments
 from config.lib.admin import (
     Call,
@@ -32,6 +32,7 @@ from config.lib.admin import (
 from config.lib.admin.rendering import badge, code, link
 
 _OFFERED = 100
+_LONGEST_ID = 19
 
 
 class AuditPeriod(PeriodFilter):
@@ -48,13 +49,26 @@ class Who(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Offer the members by name."""
-        people = User.objects.filter(memberships__business_id=tenancy.current_id())
-        return [(str(one.pk), str(one)) for one in people.order_by("name", "pk")[:_OFFERED]]
+        people = self.people().order_by("name", "pk")[:_OFFERED]
+        return [(str(one.pk), str(one)) for one in people]
+
+    def people(self) -> QuerySet[User]:
+        """Return the members."""
+        return User.objects.filter(memberships__business_id=tenancy.current_id())
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[AuditEntry]) -> Any:
         """Narrow to the person."""
         chosen = self.value() or ""
-        return queryset.filter(actor_id=int(chosen)) if chosen.isdecimal() else queryset
+        is_id = chosen.isdecimal() and len(chosen) < _LONGEST_ID
+        return queryset.filter(actor_id=int(chosen)) if is_id else queryset
+
+
+class WhoOfPlatform(Who):
+    """What one platform admin did outside any business."""
+
+    def people(self) -> QuerySet[User]:
+        """Return the platform admins."""
+        return User.objects.filter(is_superuser=True)
 
 
 class Subject(admin.SimpleListFilter):
@@ -79,7 +93,7 @@ class AuditEntryAdmin(ReadOnlyAdmin[AuditEntry]):
 
     permissions: ClassVar[dict[str, str]] = {"view": "audit.view"}
     list_display = ("when", "who", "what", "on", "changed", "from_where")
-    list_filter = (AuditPeriod, "origin", Who, Subject)
+    list_filter: ClassVar[Any] = (AuditPeriod, "origin", Who, Subject)
     list_select_related = ("link",)
     list_before_template = "admin/audit_state.html"
     search_fields = ("action__startswith",)
@@ -107,8 +121,12 @@ class AuditEntryAdmin(ReadOnlyAdmin[AuditEntry]):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEntry]:
-        """Return the entries of the business in scope."""
-        return super().get_queryset(request).filter(business_id=tenancy.current_id())
+        """Return the entries of the trail."""
+        return super().get_queryset(request).filter(chain.of(self.whose()))
+
+    def whose(self) -> UUID | None:
+        """Return the business whose trail this is: the one in scope."""
+        return tenancy.current_id()
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[AuditEntry], search_term: str
@@ -127,18 +145,23 @@ class AuditEntryAdmin(ReadOnlyAdmin[AuditEntry]):
         """Show above the list whether the trail is whole."""
         state: dict[str, Any] = {}
         if self.has_view_permission(request):
-            business_id = tenancy.current_id()
+            business_id = self.whose()
             state = {
                 "head": chain.head(business_id),
                 "waiting": chain.count_waiting(business_id),
-                "checked": checking.find_last(),
+                "checked": checking.find_last(business_id),
+                "can_be_taken_away": business_id is not None,
             }
         return super().changelist_view(request, state | (extra_context or {}))
 
     @verb("Check now", permission="audit.view", icon="fact_check")
     def check_now(self, call: Call) -> str:
         """Recompute the trail in the background."""
-        jobs.CHECK_AUDIT.enqueue(business_id=str(tenancy.current_id()))
+        return self.enqueue_check()
+
+    def enqueue_check(self) -> str:
+        """Have a worker recompute the trail; say so."""
+        jobs.CHECK_AUDIT.enqueue(business_id=str(self.whose() or ""))
         return "The trail is being recomputed. What was found appears here in a moment."
 
     def changeform_view(
@@ -214,6 +237,30 @@ class AuditEntryAdmin(ReadOnlyAdmin[AuditEntry]):
         if not hasattr(row, "link"):
             return "It is sealed within a minute."
         return format_html("No. {}, {}", row.link.position, code(row.link.chain_hash))
+
+
+@admin.register(PlatformEntry)
+class PlatformEntryAdmin(PlatformAdmin[AuditEntry], AuditEntryAdmin):
+    """Entries that belong to no business: what platform admins and the installation itself did."""
+
+    permissions: ClassVar[dict[str, str]] = {"view": "platform"}
+    crosses_businesses = True
+    list_filter: ClassVar[Any] = (AuditPeriod, WhoOfPlatform, Subject)
+    empty_state = EmptyState(
+        "Nothing was recorded in this time",
+        "What is done outside any business appears by itself: sign-ins of platform admins, "
+        "backups, and how often work crossed businesses.",
+        icon="policy",
+    )
+
+    def whose(self) -> UUID | None:
+        """Return nobody: this trail is the installation's."""
+        return None
+
+    @verb("Check now", permission="", is_for_platform=True, icon="fact_check")
+    def check_now(self, call: Call) -> str:
+        """Recompute the trail in the background."""
+        return self.enqueue_check()
 
 
 def _matching(term: str) -> Q:

@@ -9,6 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from compliance.audit import chain, checkpoints, trail, verify
+from compliance.audit.models import AuditEntry
 from config.lib import alerts, apart
 
 CLEAN: Final = "audit.verified"
@@ -59,9 +60,9 @@ def check_all(*, now: datetime) -> dict[str, int]:
     return counts
 
 
-def find_last() -> Checked | None:
-    """Return what was found when the trail of the business in scope was last checked."""
-    entries = trail.list_entries().filter(action__in=(CLEAN, BROKEN))
+def find_last(business_id: UUID | None) -> Checked | None:
+    """Return what was found when a trail was last checked."""
+    entries = AuditEntry.objects.filter(chain.of(business_id), action__in=(CLEAN, BROKEN))
     last = entries.order_by("-id").first()
     if last is None:
         return None

@@ -78,6 +78,18 @@ class AuditEntry(models.Model):
         return f"{self.action} {self.resource}"
 
 
+class PlatformEntry(AuditEntry):
+    """An entry that belongs to no business, as its own page shows it."""
+
+    class Meta:
+        proxy = True
+        verbose_name = "entry of the platform's trail"
+        verbose_name_plural = "platform trail"
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.resource}"
+
+
 class AuditLink(models.Model):
     """An entry's place in the chain of its business: `chain_hash` covers all entries up to it.
 

@@ -153,7 +153,7 @@ def _has_given_up(tenant: Tenant) -> bool:
 
 def _is_checked(tenant: Tenant) -> bool:
     with tenancy.scope(tenant.business):
-        last = checking.find_last()
+        last = checking.find_last(tenant.business.pk)
     return last is not None and last.is_clean
 
 

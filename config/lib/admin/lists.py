@@ -51,9 +51,13 @@ class KeyChangeList(ChangeList):
     offers_add = False
 
     def get_filters_params(self, params: Any = None) -> dict[str, Any]:
-        """Leave the keys of pages out of the filters."""
+        """Leave out the keys of pages, and what no column can hold."""
         found: dict[str, Any] = super().get_filters_params(params)
-        return {name: value for name, value in found.items() if name not in (BEFORE, AFTER)}
+        return {
+            name: values
+            for name, values in found.items()
+            if name not in (BEFORE, AFTER) and not any("\x00" in str(one) for one in values)
+        }
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[str | Combinable]:
         """Order by key: what every list has an index for."""

@@ -1,0 +1,24 @@
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('compliance', '0008_ledger_is_append_only'),
+    ]
+
+    operations = [
+        migrations.CreateModel(
+            name='PlatformEntry',
+            fields=[
+            ],
+            options={
+                'verbose_name': "entry of the platform's trail",
+                'verbose_name_plural': 'platform trail',
+                'proxy': True,
+                'indexes': [],
+                'constraints': [],
+            },
+            bases=('compliance.auditentry',),
+        ),
+    ]
