@@ -30,7 +30,8 @@ from tests.factories.templates import TemplateFactory
 # Models of a business that are not watched, and why that is no hole.
 NOT_WATCHED = {
     "a trail or ledger of its own": {
-        *("AuditEntry", "AuditLink", "AuditPending", "RowChange", "Consent", "ConsentEvent"),
+        *("AuditEntry", "AuditLink", "AuditPending", "PlatformEntry", "RowChange"),
+        *("Consent", "ConsentEvent"),
         *("MessageEvent", "SenderEvent", "DeadLetter", "FormerAddress"),
     },
     "messages and counters: the hot path, with histories of their own": {
