@@ -2,7 +2,8 @@
 
     form       a form on a page: `url`; also `fields`, `ip_address`, `submitted_at`
     message    a message of the person: `message` or `wamid`; also `text`
-    file_row   a row of a file: `file`, `row`; also `sha256`, `cells`
+    file_row   a row of a file: `file`, `row`; also `sha256`, `cells`. Our own imports tell no
+               `file`, which may name others: `sha256` and, of contacts, `import` stand for it
     operator   somebody who was told: `operator`; also `note`
     call       a telephone call: `called_at`; also `recording`, `operator`
     document   a signed paper: `document`; also `signed_at`
@@ -25,6 +26,8 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "call": ("called_at",),
     "document": ("document",),
 }
+# Ours alone: what was said under an address the person left, repeated under one they kept.
+CARRIED: Final = "address_change"
 # Of these kinds one of the fields is enough.
 _ANY: Final = frozenset({"message"})
 
@@ -35,7 +38,7 @@ LABELS: Final[Mapping[str, str]] = {
     "operator": "An operator was told",
     "call": "A telephone call",
     "document": "A signed document",
-    "address_change": "Taken along to a new address",
+    CARRIED: "Taken along to a new address",
     "meta": "Meta told us",
 }
 

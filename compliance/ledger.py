@@ -11,15 +11,16 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 import orjson
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from accounts import tenancy
+from compliance import evidence
 from compliance.models import Consent, ConsentEvent, ConsentStatus
 from config.lib import ids
 
@@ -127,6 +128,8 @@ COLUMNS: Final = (
     "recorded_at",
 )
 PAGE: Final = 2000
+# What a person said just when they left an address may be recorded a little later.
+_LATE: Final = timedelta(hours=1)
 _BEFORE_ALL: Final = UUID(int=0)
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
@@ -187,6 +190,44 @@ def list_events(addresses: Sequence[str]) -> QuerySet[ConsentEvent]:
     """Return the ledger of a person, newest first."""
     rows: QuerySet[ConsentEvent] = ConsentEvent.objects.filter(address__in=addresses)
     return rows.order_by("-occurred_at", "-id")
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All a person said, newest first, also under addresses they left, until they left them.
+
+    `origins` are the ids of what was repeated when they did.
+    """
+
+    events: QuerySet[ConsentEvent]
+    origins: frozenset[str]
+
+
+def history(addresses: Sequence[str]) -> History:
+    """Return all that the person who has these addresses now ever said."""
+    said, origins = Q(address__in=addresses), set[str]()
+    looked_at, here = set(addresses), list(addresses)
+    while here:
+        left: dict[str, datetime] = {}
+        for origin, address, at in _carried(here):
+            origins.add(origin)
+            left[address] = max(at, left.get(address, at))
+        here = sorted(left.keys() - looked_at)
+        looked_at |= left.keys()
+        for address in here:
+            said |= Q(address=address, recorded_at__lte=left[address] + _LATE)
+    events: QuerySet[ConsentEvent] = ConsentEvent.objects.filter(said)
+    return History(events.order_by("-occurred_at", "-id"), frozenset(origins))
+
+
+def _carried(addresses: Sequence[str]) -> Iterator[tuple[str, str, datetime]]:
+    """Yield what was repeated here: its id, its address, and when it was repeated."""
+    rows = ConsentEvent.objects.filter(address__in=addresses, evidence__kind=evidence.CARRIED)
+    told = rows.values_list("evidence__carried_from_event", "recorded_at")
+    moved = {origin: at for origin, at in told if origin}
+    found = ConsentEvent.objects.filter(pk__in=moved).values_list("pk", "address")
+    for id_, address in found:
+        yield str(id_), address, moved[str(id_)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,15 +119,21 @@ def restorable(addresses: Sequence[str]) -> tuple[Scope, ...]:
     """Return the scopes a start of the person gives back: what stood before their own stop.
 
     An opt-out that was recorded for them (a letter, an objection, an erasure) takes more than a
-    word to end. Answers inside a conversation need no earlier consent.
+    word to end, under whatever address it was recorded. Answers inside a conversation need no
+    earlier consent.
     """
-    return tuple(scope for scope in _opted_out(addresses) if _ended_by_themself(addresses, scope))
+    if not (scopes := _opted_out(addresses)):
+        return ()
+    history = ledger.history(addresses)
+    return tuple(scope for scope in scopes if _ended_by_themself(history, scope))
 
 
-def _ended_by_themself(addresses: Sequence[str], scope: Scope) -> bool:
+def _ended_by_themself(history: ledger.History, scope: Scope) -> bool:
     is_out = stood = False
-    events = ledger.list_events(addresses).filter(scope=scope)
+    events = history.events.filter(scope=scope)
     for event in events.exclude(status=ConsentStatus.BLOCKED)[:_LOOKS_BACK]:
+        if event.evidence.get("carried_from_event") in history.origins:
+            continue
         if event.status == ConsentStatus.OPTED_OUT:
             if event.source not in _OWN_DOORS and "keyword" not in event.evidence:
                 return False

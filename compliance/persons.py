@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from compliance import consent
+from compliance import consent, evidence
 from compliance.models import Consent, ConsentEvent, ConsentStatus, Scope
 
 # From address keys to all keys of the same person, in the business in scope; may leave out who is
@@ -45,12 +45,14 @@ def carry(*, before: Sequence[str], kept: Sequence[str], now: datetime) -> None:
 
     Without this an opt-out would end with a change of number. An opt-out at any old address
     counts for all that remain, also over a later opt-in at another of them, and so does a block;
-    an opt-in counts only for addresses that are new.
+    an opt-in counts only for addresses that are new. Holds all of them, so that what is just being
+    said under the old one is repeated too. Call it inside a transaction.
     """
     if not set(before) - set(kept):
         return
+    consent.lock([*before, *kept])
     fresh = [key for key in kept if key not in before]
-    rows = list(Consent.objects.filter(address__in={*before, *kept}))
+    rows = list(Consent.objects.filter(address__in={*before, *kept}).select_related("event"))
     said = [row for row in rows if row.address in before]
     told = [row for row in said if row.status is not None]
     ranked = sorted(told, key=lambda row: (row.status == ConsentStatus.OPTED_OUT, row.changed_at))
@@ -85,7 +87,9 @@ def _repeat(row: Consent, keys: Sequence[str], *, at: datetime, now: datetime) -
         is_dated=row.is_dated,
         now=now,
         reason="the person changed address",
-        evidence={"kind": "address_change", "carried_from_event": str(row.event_id)},
+        wording=row.event.wording,
+        language=row.event.language,
+        evidence={"kind": evidence.CARRIED, "carried_from_event": str(row.event_id)},
     )
 
 
@@ -99,5 +103,5 @@ def _repeat_block(row: Consent, keys: Sequence[str], *, at: datetime, now: datet
         until=row.blocked_until,
         now=now,
         reason="the person changed address",
-        evidence={"kind": "address_change"},
+        evidence={"kind": evidence.CARRIED},
     )

@@ -299,6 +299,7 @@ class _Book:
         winner, loser = sorted((by_phone, by_bsuid), key=lambda contact: contact.pk)
         self._forget(loser)
         self.became[loser.pk] = winner.pk
+        said = [*winner.address_keys, *loser.address_keys]
         phone, phone_key, bsuid = loser.phone, loser.phone_key, loser.bsuid
         merge(winner=winner, loser=loser, now=self.now)
         if not winner.phone_key:
@@ -306,14 +307,17 @@ class _Book:
         winner.bsuid = winner.bsuid or bsuid
         self.changed[winner.pk] = winner
         self.put([winner])
+        persons.carry(before=said, kept=winner.address_keys, now=self.now)
         return winner
 
     def _take_phone(self, contact: Contact) -> None:
         """Free the number at once: its next holder is saved in the same statement as others."""
+        before = contact.address_keys
         if contact.phone_key:
             del self.by_phone[contact.phone_key]
         contact.phone, contact.phone_key, contact.wa_id = "", None, ""
         contact.save(update_fields=["phone", "phone_key", "wa_id", "updated_at"])
+        persons.carry(before=before, kept=contact.address_keys, now=self.now)
 
     def _address(self, contact: Contact, fact: _Fact) -> None:
         before = contact.address_keys

@@ -151,6 +151,24 @@ def test_who_changes_number_takes_opt_out_and_block_along(business: Business) ->
     assert refusal(NOW, NEW_PHONE) == "blocked"
 
 
+def test_the_words_somebody_agreed_to_go_along_to_a_new_number(business: Business) -> None:
+    consent.record(
+        addresses=[PHONE],
+        scopes=[MARKETING],
+        status=IN,
+        source="api",
+        occurred_at=NOW - timedelta(days=9),
+        now=NOW,
+        wording="Yes, send me offers",
+        language="en",
+    )
+
+    persons.carry(before=[PHONE], kept=[NEW_PHONE], now=NOW)
+
+    taken = ConsentEvent.objects.get(address=NEW_PHONE)
+    assert (taken.wording, taken.language) == ("Yes, send me offers", "en")
+
+
 def test_an_address_left_behind_does_not_free_from_what_was_refused_there(
     business: Business,
 ) -> None:

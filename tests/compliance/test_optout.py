@@ -3,12 +3,14 @@
 # ruff: noqa: RUF001  # phrases in their own scripts
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from accounts.models import Business
-from compliance import consent, optout, policy, wording, words
+from compliance import consent, optout, persons, policy, wording, words
 from compliance.models import Consent, ConsentEvent, ConsentStatus, OptOutWord, Scope
 from tests.factories.compliance import opt_in, opt_out
 
@@ -200,6 +202,41 @@ def test_an_undated_list_lifts_no_objection_by_way_of_a_start(business: Business
 
     assert say("START", minutes=2) is None
     assert statuses()["marketing"] == "opted_out"
+
+
+def test_a_start_after_a_change_of_number_lifts_no_objection_and_gives_back_the_rest(
+    business: Business,
+) -> None:
+    opt_in(business, PHONE, at=NOW - timedelta(days=9))
+    opt_out(business, PHONE, scope="utility", at=NOW - timedelta(days=8))
+    say("STOP", addresses=[PHONE])
+    numbers = [PHONE, "+34600111333", "+34600111444"]
+    for left, kept in pairwise(numbers):
+        persons.carry(before=[left], kept=[kept], now=NOW)
+
+    reply = say("START", minutes=1, addresses=numbers[-1:])
+
+    assert reply == optout.Reply(words.LANGUAGES["en"].started, "en")
+    assert statuses(numbers[-1]) == dict.fromkeys(Scope, "opted_in") | {"utility": "opted_out"}
+
+
+def test_what_others_say_under_a_number_left_long_ago_is_theirs(business: Business) -> None:
+    opt_in(business, PHONE, at=NOW - timedelta(days=9))
+    say("STOP", addresses=[PHONE])
+    persons.carry(before=[PHONE], kept=["+34600111333"], now=NOW)
+    for scope in Scope:
+        ConsentEvent.objects.create(
+            business=business,
+            address=PHONE,
+            scope=scope,
+            status=ConsentStatus.OPTED_OUT,
+            source=ConsentEvent.Source.ADMIN,
+            occurred_at=NOW,
+            recorded_at=timezone.now() + timedelta(hours=2),
+        )
+
+    assert optout.restorable([PHONE]) == ()
+    assert optout.restorable(["+34600111333"]) == tuple(Scope)
 
 
 def test_a_start_restores_what_was_stopped_and_nothing_else(business: Business) -> None:

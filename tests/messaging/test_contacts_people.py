@@ -19,7 +19,7 @@ from messaging.contacts.people import Person
 from messaging.conversations.models import Conversation
 from messaging.senders.models import Sender
 from tests.factories.accounts import BusinessFactory, WhatsAppAccountFactory
-from tests.factories.compliance import opt_out
+from tests.factories.compliance import opt_in, opt_out
 from tests.factories.contacts import BsuidContactFactory, ContactFactory
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -106,6 +106,38 @@ def test_the_user_id_decides_when_two_complete_contacts_meet(business: Business)
     holder.refresh_from_db()
     assert (found.pk, found.phone) == (writer.pk, PHONE)
     assert (holder.phone, holder.phone_key, holder.bsuid) == ("", None, "BR.111")
+
+
+def test_who_loses_their_number_to_another_keeps_what_they_refused_under_it(
+    business: Business,
+) -> None:
+    holder = people.find_or_create(phone=PHONE, now=NOW)
+    opt_out(business, PHONE, at=NOW - timedelta(days=9))
+    people.find_or_create(phone=PHONE, bsuid="BR.111", now=NOW)
+    opt_in(business, "BR.111", at=NOW - timedelta(days=20))
+    people.find_or_create(phone="+5511985550002", bsuid=BSUID, now=NOW)
+
+    resolve(Person(phone=PHONE, bsuid=BSUID))
+
+    holder.refresh_from_db()
+    assert holder.address_keys == ["BR.111"]
+    assert consent.check(addresses=["BR.111"], scope=Scope.MARKETING) == consent.Refused(
+        "opted_out"
+    )
+
+
+def test_a_number_that_falls_away_in_a_merge_leaves_its_opt_out(business: Business) -> None:
+    people.find_or_create(phone=PHONE, now=NOW)
+    people.find_or_create(phone="+5511985550002", now=NOW)
+    opt_out(business, "+5511985550002", at=NOW - timedelta(days=9))
+    people.find_or_create(phone="+5511985550002", bsuid=BSUID, now=NOW)
+    opt_in(business, PHONE, BSUID, at=NOW - timedelta(days=20))
+
+    [kept] = resolve(Person(phone=PHONE, bsuid=BSUID))
+
+    assert Contact.objects.get().address_keys == kept.address_keys == [PHONE, BSUID]
+    decision = consent.check(addresses=kept.address_keys, scope=Scope.MARKETING)
+    assert decision == consent.Refused("opted_out")
 
 
 def test_a_batch_makes_each_person_once_in_order(business: Business) -> None:
