@@ -8,7 +8,7 @@ import orjson
 from django.utils import timezone
 from rest_framework import serializers
 
-from compliance import blocks, evidence
+from compliance import blocks, evidence, optout
 from compliance.consent import CLOCK_SKEW, EARLIEST
 from compliance.models import Consent, ConsentEvent, ConsentStatus, Scope
 from config.lib.addresses import Address as ParsedAddress
@@ -66,11 +66,25 @@ class OptOutInput(serializers.Serializer[Any]):
 
 
 class UnsubscribeInput(serializers.Serializer[Any]):
-    """A STOP that came from outside, e.g. by text message or e-mail."""
+    """A STOP that came from outside, e.g. by text message or e-mail.
+
+    `keyword` is what the person wrote; any word ends every scope, but one that means start again.
+    """
 
     phone_number = Address()
     keyword = serializers.CharField(max_length=120)
     channel = serializers.CharField(max_length=60)
+
+    def validate_keyword(self, keyword: str) -> str:
+        """Refuse a word by which people ask for messages: it ends nothing."""
+        words = optout.list_business_words()
+        if optout.classify(keyword, business_words=words) == optout.START:
+            raise serializers.ValidationError(
+                "This word means start again, so it ends nothing. Record a consent with "
+                "POST /api/compliance/consent.",
+                code="start_word",
+            )
+        return keyword
 
 
 class ConsentImportInput(serializers.Serializer[Any]):

@@ -109,7 +109,10 @@ class Unsubscribe(ApiView):
         request=serializers.UnsubscribeInput, responses={201: serializers.RecordedOutput}
     )
     def post(self, request: Request) -> Response:
-        """Record a STOP that came by another channel: it ends every scope, whatever the word."""
+        """Record a STOP that came by another channel: it ends every scope, whatever the word.
+
+        A word that means start again is refused: 400 `start_word`.
+        """
         given = _valid(serializers.UnsubscribeInput, request)
         return _record(
             request,

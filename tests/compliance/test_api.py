@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 from accounts import tenancy
 from accounts.models import Role
 from compliance import ledger
-from compliance.models import AuditEntry, ConsentEvent
+from compliance.models import AuditEntry, ConsentEvent, OptOutWord
 from messaging.contacts.models import Contact
 from tests.factories.cast import Cast, client_of, make_cast
 from tests.factories.compliance import opt_in
@@ -80,6 +80,24 @@ def test_an_opt_out_and_a_stop_from_outside_end_messages(client: APIClient) -> N
         "consent.opted_in",
         "consent.opted_out",
     }
+
+
+@pytest.mark.parametrize("word", ["START", "start please!", "Reanudar", "Ja klar"])
+def test_a_word_that_means_start_unsubscribes_nobody(
+    cast: Cast, client: APIClient, word: str
+) -> None:
+    with tenancy.scope(cast.business):
+        OptOutWord(business=cast.business, word="ja klar", effect="start").save()
+    grant(client, scope="all")
+    before = person(client), AuditEntry.objects.count()
+
+    told = {"phone_number": PHONE, "keyword": word, "channel": "sms"}
+    answer = client.post("/api/compliance/unsubscribe", told)
+
+    [error] = answer.json()["errors"]
+    assert (answer.status_code, error["code"], error["attr"]) == (400, "start_word", "keyword")
+    assert "start again" in error["detail"]
+    assert (person(client), AuditEntry.objects.count()) == before
 
 
 def block(client: APIClient, **more: Any) -> Any:
