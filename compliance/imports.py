@@ -179,7 +179,7 @@ def _run(
         for page in _pages(source):
             said = _judge(page, reader, report, seen)
             if write is not None:
-                rows = _consents(said, filename=filename, digest=digest)
+                rows = _consents(said, digest=digest)
                 counts = {"first_row": page[0][0], "rows": len(page), "written": len(said)}
                 report.events += deadlocks.retry(partial(write, rows, counts))
     if not report.rows:
@@ -266,7 +266,8 @@ def _standing_opt_outs(said: Sequence[Said]) -> dict[tuple[str, str], datetime]:
     return found
 
 
-def _consents(said: Sequence[Said], *, filename: str, digest: str) -> list[ConsentRow]:
+def _consents(said: Sequence[Said], *, digest: str) -> list[ConsentRow]:
+    """Return what is written. The file is known by its digest: its name may tell of others."""
     keys = persons.keys_of_many([one.address for one in said])
     return [
         ConsentRow(
@@ -278,7 +279,6 @@ def _consents(said: Sequence[Said], *, filename: str, digest: str) -> list[Conse
             language=one.language,
             evidence={
                 "kind": "file_row",
-                "file": filename,
                 "row": one.row,
                 "sha256": digest,
                 "cells": dict(one.rest),

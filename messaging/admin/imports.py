@@ -75,7 +75,7 @@ class ContactImportAdmin(TenantAdmin[ContactImport]):
         "add": MANAGE,
         "change": MANAGE,
     }
-    list_display = ("filename", "state", "rows_shown", "created_count", "refused_count", "by", "at")
+    list_display = ("name", "state", "rows_shown", "created_count", "refused_count", "by", "at")
     list_select_related = ("created_by",)
     actions_detail = ("commit", "discard")
     empty_state = EmptyState(
@@ -93,6 +93,11 @@ class ContactImportAdmin(TenantAdmin[ContactImport]):
             pages.route(self, "<uuid:key>/refused/", self.refused_view, "refused"),
             *super().get_urls(),
         ]
+
+    @admin.display(description="File")
+    def name(self, held: ContactImport) -> str:
+        """Show what the file was called, or when it came once that is forgotten."""
+        return str(held)
 
     @admin.display(description="State")
     def state(self, held: ContactImport) -> str:
@@ -142,7 +147,7 @@ class ContactImportAdmin(TenantAdmin[ContactImport]):
         if is_change and form is not None and form.is_valid() and _configure(form, held):
             return HttpResponseRedirect(_page_of(held))
         return pages.show(
-            self, request, "import", title=held.filename, original=held, form=form, **_facts(held)
+            self, request, "import", title=str(held), original=held, form=form, **_facts(held)
         )
 
     def _form(self, request: HttpRequest, held: ContactImport) -> MappingForm | None:

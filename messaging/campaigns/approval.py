@@ -214,7 +214,7 @@ def _asks(campaign: Campaign, found: Fingerprint, starts: datetime | None) -> As
         ("Text", words.text_of(campaign.template)),
         ("From", str(campaign.sender)),
         ("People", f"{found.people:,}".replace(",", "\u202f")),
-        ("Audience", "; ".join(words.audience(campaign.audience))),
+        ("Audience", "; ".join(words.audience(campaign.audience, is_kept=True))),
         *words.variables(campaign.variables),
         ("Starts", moments.text(starts) if starts else "when it is launched"),
     ]

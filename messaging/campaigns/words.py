@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from config.lib import moments
 from messaging.contacts.models import ContactImport, ContactList
 from templates_mgmt import compiled
 from templates_mgmt.models import Template
 
 
-def audience(spec: Mapping[str, Any]) -> list[str]:
-    """Return an audience in words, one condition each."""
+def audience(spec: Mapping[str, Any], *, is_kept: bool = False) -> list[str]:
+    """Return an audience in words, one condition each.
+
+    What is kept does without the name of an import's file, which may name a person.
+    """
     words: list[str] = []
     if spec.get("all"):
         words.append("Everybody")
@@ -22,12 +26,20 @@ def audience(spec: Mapping[str, Any]) -> list[str]:
         words.append(f"List “{found.name if found else 'deleted'}”")
     if "import" in spec:
         held = ContactImport.objects.filter(pk=spec["import"]).first()
-        words.append(f"Import “{held.filename if held else 'deleted'}”")
+        words.append(_import(held, is_kept=is_kept))
     if "tag" in spec:
         words.append(f"Tag “{spec['tag']}”")
     for name, value in spec.get("filter", {}).items():
         words.append(f"{name.replace('_', ' ').capitalize()}: {_value(value)}")
     return words or ["Nobody yet"]
+
+
+def _import(held: ContactImport | None, *, is_kept: bool) -> str:
+    if held is None:
+        return "Import “deleted”"
+    if is_kept or not held.filename:
+        return f"Import of {moments.short(held.created_at)}"
+    return f"Import “{held.filename}”"
 
 
 def text_of(template: Template) -> str:

@@ -22,7 +22,7 @@ from django.db import transaction
 from accounts import tenancy
 from accounts.models import Business, User
 from compliance import audit
-from config.lib import storage, tables
+from config.lib import moments, storage, tables
 from config.lib.errors import Conflict
 from config.lib.ids import new_id
 from config.lib.tables import UnreadableFile
@@ -131,14 +131,14 @@ def commit(contact_import: ContactImport, *, by: User | None, now: datetime) -> 
             raise NotReady("The file is still being read, or could not be read.")
         columns.checked(held.mapping, held.columns)
         choices = Choices.of(held.options)
-        held.list = lists.find_or_create(name=choices.list_name or _list_name(held), by=by)
+        held.list = lists.find_or_create(name=choices.list_name or _list_name(held, now), by=by)
         _start(held, Status.IMPORTING, now)
         held.save()
         audit.record(
             action="contacts.import_started",
             resource="contact_import",
             resource_id=str(held.pk),
-            details={"file": held.filename, "rows": held.rows_total, "sha256": held.sha256},
+            details={"rows": held.rows_total, "sha256": held.sha256},
             actor=by,
         )
         enqueue(held)
@@ -207,8 +207,9 @@ def _start(held: ContactImport, status: ContactImport.Status, now: datetime) -> 
     held.error = ""
 
 
-def _list_name(held: ContactImport) -> str:
-    return PurePath(held.filename).stem.strip()[:120] or "Import"
+def _list_name(held: ContactImport, now: datetime) -> str:
+    """Name a list by its import, never by the file: a file may be called after a person."""
+    return f"Import of {moments.short(now)} ({held.pk.hex[-6:]})"
 
 
 def _checksum(file: IO[bytes]) -> str:

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from accounts.tenancy import TenantModel
+from config.lib import moments
 from config.lib.ids import new_id
 
 
@@ -128,6 +129,9 @@ class ContactImport(TenantModel):
 
     uploaded > previewing > ready > importing > done
                                             |> failed
+
+    `filename` is as the operator's computer calls the file, which may name a person: it stands
+    here only, goes with the file, and is copied nowhere. Everything else names the import.
     """
 
     class Status(models.TextChoices):
@@ -180,4 +184,4 @@ class ContactImport(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return self.filename
+        return self.filename or f"Import of {moments.short(self.created_at)}"

@@ -242,8 +242,8 @@ def _record_consent(
 
 def _evidence(judged: Judged, source: ContactImport) -> dict[str, Any]:
     return {
+        "kind": "file_row",
         "import": str(source.pk),
-        "file": source.filename,
         "sha256": source.sha256,
         "row": judged.number,
     }

@@ -147,7 +147,8 @@ class OldImports(Kind):
     name = "imports"
     title = "Files of imports"
     explanation = (
-        "The uploaded file, the file of refused rows and the preview. The import keeps its counts."
+        "The uploaded file with its name, the file of refused rows and the preview. The import "
+        "keeps its counts."
     )
     default_days: int | None = 30
     least_days = 1

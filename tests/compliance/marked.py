@@ -13,6 +13,7 @@ from typing import Any
 import redis
 from django.conf import settings
 from django.core.files.base import ContentFile
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.utils import timezone
 
@@ -32,7 +33,7 @@ from messaging.webhooks.models import DeadLetter, FormerAddress, PendingEvent, R
 from tests.factories import campaigns
 from tests.factories.cast import Cast, client_of
 from tests.factories.compliance import opt_in
-from tests.factories.contacts import imported
+from tests.factories.contacts import imported, uploaded
 from tests.factories.messaging import MessageFactory, SenderFactory
 from tests.factories.templates import TemplateFactory
 
@@ -43,7 +44,9 @@ BSUID = f"ES.{MARK}88001122"
 OTHER = "34622990022"
 FORMER = "+34622990033"
 WAMID = "wamid." + base64.b64encode(f"HB{WA_ID}{MARK}".encode()).decode()
-WORDS = (MARK, WA_ID, BSUID, FORMER[1:], WAMID)
+# As people write a number when they name a file.
+SPOKEN = "+34 622 990 011"
+WORDS = (MARK, WA_ID, BSUID, FORMER[1:], WAMID, SPOKEN)
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ def make_scene(cast: Cast) -> Scene:
         _hang_on(contact, sender)
     opt_in(business, *contact.address_keys)
     _say_consent(business, contact)
-    imported(business, f"phone,name\n{PHONE},{MARK}\n+{OTHER},Other\n".encode())
+    files_named_after_them(cast)
     _campaign(sender, contact)
     post(sender, [text_of_the_person("left over")], is_applied=False)
     return Scene(business, sender, contact)
@@ -145,6 +148,26 @@ def _ask_the_api(cast: Cast) -> None:
     assert client.patch(url, {"attributes": {"city": f"new {MARK}"}}).status_code == 200
     assert MARK in client.get(url).content.decode()
     assert client.post("/api/audit/logs", {"action": "crm.synced"}).status_code == 201
+
+
+def files_named_after_them(cast: Cast) -> None:
+    """Bring in every kind of file under the person's name; only one has them among its rows."""
+    name, theirs = f"{MARK} {SPOKEN}", f"phone,name,status\n{PHONE},{MARK},yes\n".encode()
+    of_others = f"phone,name,status\n+{OTHER},Other,yes\n".encode()
+    contacts = [
+        imported(cast.business, theirs, filename=f"{name}.csv"),
+        imported(cast.business, of_others, filename=f"other {name}.csv"),
+        imported(cast.business, of_others, filename=f"{SPOKEN}.csv"),
+        uploaded(cast.business, of_others, filename=f"{MARK}.csv"),
+    ]
+    assert all(MARK in one.filename or SPOKEN in one.filename for one in contacts)
+    client, route = client_of(cast.alice), "/api/compliance/consent/import"
+    told = {"source": "Fair", "commit": "true"}
+    for number, content in enumerate((theirs, of_others)):
+        file = SimpleUploadedFile(f"{name}.csv", content)
+        key = {"Idempotency-Key": f"file {number}"}
+        answer = client.post(route, told | {"file": file}, format="multipart", headers=key)
+        assert answer.status_code == 201, answer.content
 
 
 def post(sender: Sender, messages: list[dict[str, Any]], *, is_applied: bool = True) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import openpyxl
@@ -107,7 +108,9 @@ def test_a_commit_writes_the_good_rows_with_their_evidence(cast: Cast, client: A
         "Send me offers",
     )
     assert first.evidence["kind"] == "file_row"
-    assert (first.evidence["file"], first.evidence["row"]) == ("list.csv", 2)
+    assert first.evidence["sha256"] == sha256(FILE.encode()).hexdigest()
+    assert first.evidence["row"] == 2
+    assert "list.csv" not in str(first.evidence)
     assert first.evidence["cells"] == {"shop": "Lima"}
     assert refusal(cast, "+34600111222") is None
     assert refusal(cast, "+34600111333", scope=Scope.UTILITY) is None

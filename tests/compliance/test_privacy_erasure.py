@@ -24,10 +24,16 @@ from compliance import consent
 from compliance.audit import sealing
 from compliance.models import AuditEntry, Consent, ConsentEvent, ConsentStatus, Scope
 from compliance.privacy import certificate, records, registry, requests, suppression
-from compliance.privacy.models import ErasureRecord, PrivacyRequest, SuppressedPerson
+from compliance.privacy.models import (
+    ErasureRecord,
+    PrivacyBatch,
+    PrivacyRequest,
+    SuppressedPerson,
+)
 from compliance.privacy.registry import Person
 from config.lib.ids import new_id
 from config.lib.redis import key
+from messaging.campaigns import words
 from messaging.contacts import people
 from messaging.contacts.models import Contact, ContactImport
 from messaging.messages.models import Message
@@ -36,7 +42,7 @@ from messaging.sending.models import QueueItem
 from messaging.webhooks.models import DeadLetter, RawEvent
 from tests.compliance import marked
 from tests.compliance.marked import MARK, OTHER, PHONE, Scene
-from tests.factories.cast import Cast, make_cast
+from tests.factories.cast import Cast, client_of, make_cast
 from tests.factories.contacts import imported, uploaded
 from tests.factories.messaging import MessageFactory
 
@@ -273,7 +279,44 @@ def test_a_file_of_consents_that_waits_for_its_yes_is_sealed_and_dropped(
     assert not redis_server.exists(*waiting)
     page.post(route, {"token": looked.context["token"]})
     with tenancy.scope(cast.business):
-        assert not ConsentEvent.objects.filter(source="import").exists()
+        assert not ConsentEvent.objects.filter(source="import", address=PHONE).exists()
+
+
+def test_the_name_of_a_file_is_copied_nowhere(cast: Cast) -> None:
+    name = f"{MARK} {marked.SPOKEN}.csv"
+    rows = f"phone,name,status\n+{OTHER},Other,yes\n".encode()
+    held = imported(cast.business, rows, filename=name)
+    file = SimpleUploadedFile(name, f"phone,status\n+{OTHER},no\n".encode())
+    told = {"source": "Fair", "commit": "true", "file": file}
+    client = client_of(cast.alice)
+    answer = client.post("/api/compliance/consent/import", told, format="multipart")
+    assert answer.status_code == 201
+    page = Client()
+    page.force_login(cast.alice, backend="django.contrib.auth.backends.ModelBackend")
+    several = SimpleUploadedFile(name, f"+{OTHER}\n".encode())
+    asked = {"people": "", "source": "No purchase", "file": several}
+    page.post("/admin/compliance/privacyrequest/ask_several/", asked)
+    with tenancy.scope(cast.business):
+        assert PrivacyBatch.objects.get().size == 1
+
+    assert set(marked.find_in_tables()) == {"messaging_contactimport"}
+    assert held.list is not None
+    spec = {"import": str(held.pk)}
+    with tenancy.scope(cast.business):
+        assert words.audience(spec) == [f"Import “{name}”"]
+        assert MARK not in str(words.audience(spec, is_kept=True))
+
+
+def test_a_first_row_taken_for_names_of_columns_goes_too(cast: Cast, scene: Scene) -> None:
+    held = uploaded(cast.business, f"{MARK},{PHONE}\nOther,+{OTHER}\n".encode(), has_header=True)
+    assert MARK in held.columns
+
+    erase(cast)
+
+    with tenancy.scope(cast.business):
+        held.refresh_from_db()
+    assert (held.columns, held.mapping, held.filename) == ([], {}, "")
+    assert marked.find_in_tables() == {}
 
 
 def test_what_meta_repeats_of_an_erased_person_is_not_applied_and_cut(

@@ -27,7 +27,8 @@ class UploadForm(OperatorForm):
         label="Name of the list",
         max_length=120,
         required=False,
-        help_text="People in the file are put on this list. Left empty, the file's name is taken.",
+        help_text="People in the file are put on this list. Left empty, a new one is named by the "
+        "time of the import.",
     )
 
 

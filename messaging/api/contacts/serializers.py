@@ -165,7 +165,12 @@ class Flag(serializers.BooleanField):
 class ImportChoices(serializers.Serializer[Any]):
     """How a file is read, and what is declared about the consent of the people in it."""
 
-    list_name = serializers.CharField(required=False, max_length=120)
+    list_name = serializers.CharField(
+        required=False,
+        max_length=120,
+        help_text="The list people are put on; a new one, named by the time of the import, if left "
+        "out.",
+    )
     region = serializers.RegexField(r"^[A-Za-z]{2}$", required=False)
     has_header = Flag(required=False)
     everyone_agreed = Flag(required=False)
@@ -204,7 +209,10 @@ class ImportPatch(ImportChoices):
 
 
 class ImportOutput(serializers.ModelSerializer[ContactImport]):
-    """An import: what its file says, row by row for the first 50, and how far it is."""
+    """An import: what its file says, row by row for the first 50, and how far it is.
+
+    `filename` is empty once the file is deleted: it may name a person.
+    """
 
     list = serializers.UUIDField(source="list_id", read_only=True, allow_null=True)
     columns = serializers.ListField(child=serializers.CharField(), read_only=True)
