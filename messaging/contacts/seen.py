@@ -8,7 +8,7 @@ from hashlib import blake2b
 
 
 class SeenRows:
-    """A map from address key to row number, 24 to 48 bytes an entry whatever the key's length.
+    """A map from address key to row number, 18 to 36 bytes an entry whatever the key's length.
 
     Keys are kept as 63 bits of a hash, in an open table: of a million keys the chance that any
     two are taken for one is 1 in 18 million.
@@ -31,8 +31,8 @@ class SeenRows:
     def _make(self, size: int) -> None:
         self._size = size
         self._count = 0
-        self._hashes = array("Q", bytes(8 * size))
-        self._rows = array("L", bytes(array("L").itemsize * size))
+        self._hashes = array("Q", [0]) * size
+        self._rows = array("I", [0]) * size
 
     def _slot(self, one: int) -> int:
         slot = one & (self._size - 1)

@@ -21,7 +21,8 @@ from messaging.webhooks.models import DeadLetter
 Reason = DeadLetter.Reason
 
 MAX_EVENTS: Final = 500
-MAX_BYTES: Final = 4 * 1024 * 1024
+# Of bodies with hundreds of statuses each: a second of work, and locks, for some 1,500 of them.
+MAX_BYTES: Final = 1024 * 1024
 MAX_ATTEMPTS: Final = 8
 # A status may overtake the record of its own send, by seconds: 2, 4, 8 … 256 in all 8 minutes.
 _FIRST_WAIT: Final = timedelta(seconds=2)

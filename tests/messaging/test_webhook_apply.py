@@ -294,7 +294,7 @@ def test_an_event_that_fails_holds_nobody_up(sender: Sender) -> None:
 
 
 def test_a_large_backlog_is_applied_in_parts(sender: Sender) -> None:
-    padding = "x" * 1_500_000
+    padding = "x" * 400_000
     keep(*(posted(sender, messages=[text(f"wamid.{n}", padding)]) for n in range(4)))
 
     assert apply.apply_due(now=NOW)["events"] == 2
