@@ -17,6 +17,8 @@ MASKED: Final = "[masked]"
 MOST_ITEMS: Final = 100
 MOST_CHARACTERS: Final = 1000
 _DEEPEST: Final = 6
+# `ES.MADRID` is no person; Meta's ids of people are longer.
+_LONGEST_CODE_OF_A_PLACE: Final = 12
 
 # Words of a field's name. A name that ends like an id or an instant says nothing by itself.
 _HIDDEN_WORDS: Final = frozenset(
@@ -35,7 +37,9 @@ _HIDDEN_NAMES: Final = frozenset(
 )
 _SHOWN_NAMES: Final = frozenset({"ip_address", "token_health"})
 _SHOWN_ENDS: Final = ("_id", "_ids", "_at")
-_PHONE: Final = re.compile(r"(?:\+|\b00)\d(?:[ ().-]{0,2}\d){6,14}(?!\w)")
+# "00" behind four digits and a hyphen is a part of a UUID.
+_PHONE: Final = re.compile(r"(?:\+|\b(?<![0-9a-fA-F]{4}-)00)\d(?:[ ().-]{0,2}\d){6,14}(?!\w)")
+_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _EMAIL: Final = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+\.\w+")
 _ID: Final = re.compile(r"(?:^|_)ids?$")
 _NAME: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
@@ -62,8 +66,27 @@ def codes_of(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def code(value: str) -> str:
-    """Return a text from outside if it is a code, else what stands for it."""
-    return value if not value or _CODE.fullmatch(value) else MASKED
+    """Return a text from outside if it is a code, else what stands for it.
+
+    An id that reads as a phone number or as Meta's id of a person keeps its end only.
+    """
+    if not value:
+        return value
+    if not _CODE.fullmatch(value):
+        return MASKED
+    return addresses.mask(value) if _is_address(value) else value
+
+
+def _is_address(value: str) -> bool:
+    if addresses.is_bsuid(value):
+        return len(value) > _LONGEST_CODE_OF_A_PLACE
+    if not value.isdecimal():
+        return False
+    try:
+        addresses.parse_phone(value)
+    except addresses.InvalidAddress:
+        return False
+    return True
 
 
 def _codes(facts: Mapping[str, Any], depth: int) -> dict[str, Any]:
@@ -134,7 +157,9 @@ def _first(items: Iterable[Any]) -> list[Any]:
 
 
 def shown(name: str, value: str) -> str:
-    """Return a text with phone numbers, e-mails and tokens in it masked."""
+    """Return a text with phone numbers, e-mails and tokens in it masked; a UUID as it is."""
+    if _UUID.fullmatch(value):
+        return value
     text = _PHONE.sub(lambda found: addresses.mask(found[0]), plain(value))
     text = _EMAIL.sub(MASKED, text)
     if not (_ID.search(name) and text.isdecimal()):

@@ -83,8 +83,8 @@ class PlatformEntry(AuditEntry):
 
     class Meta:
         proxy = True
-        verbose_name = "entry of the platform's trail"
-        verbose_name_plural = "platform trail"
+        verbose_name = "platform entry"
+        verbose_name_plural = "platform entries"
 
     def __str__(self) -> str:
         return f"{self.action} {self.resource}"

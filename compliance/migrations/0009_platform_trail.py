@@ -13,8 +13,8 @@ class Migration(migrations.Migration):
             fields=[
             ],
             options={
-                'verbose_name': "entry of the platform's trail",
-                'verbose_name_plural': 'platform trail',
+                'verbose_name': 'platform entry',
+                'verbose_name_plural': 'platform entries',
                 'proxy': True,
                 'indexes': [],
                 'constraints': [],

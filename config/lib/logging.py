@@ -72,7 +72,8 @@ _PATTERNS = (
     re.compile(r"(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*"),
     # What Django's signer makes: a value, perhaps its time, the signature.
     re.compile(r"(?<![\w.-])[\w.-]+(?::\w+)?:[\w-]{43}(?![\w-])"),
-    re.compile(r"(?:\+|%2B|\b00)\d(?:[ ().+-]{0,2}\d){6,14}(?!\w)"),
+    # "00" behind four digits and a hyphen is a part of a UUID.
+    re.compile(r"(?:\+|%2B|\b(?<![0-9a-fA-F]{4}-)00)\d(?:[ ().+-]{0,2}\d){6,14}(?!\w)"),
 )
 _BARE_PHONE = re.compile(r"(?<![\w.-])\d{10,14}(?![\w:-]|\.\d)")
 _RUN = re.compile(r"[^\s\"'<>]+")

@@ -19,6 +19,12 @@ from config.lib import context
 from tests.factories.accounts import BusinessFactory, UserFactory, full_access
 from tests.factories.cast import client_of, make_cast
 
+IDS_LIKE_PHONES = [
+    "01a22493-0054-7326-8551-b9215d30fe67",
+    "01a212ae-0000-7385-8884-67948b794379",
+    "01a20929-4c6e-7404-93f2-005520180679",
+]
+
 
 def test_an_entry_carries_the_request_and_masks_secrets(business: Business) -> None:
     user = UserFactory.create(name="Alice")
@@ -40,6 +46,19 @@ def test_an_entry_carries_the_request_and_masks_secrets(business: Business) -> N
         "access_token": audit.MASKED,
         "message": {"text": audit.MASKED},
     }
+
+
+@pytest.mark.parametrize("id_", IDS_LIKE_PHONES)
+def test_an_id_stays_as_it_is_whatever_digits_it_has(business: Business, id_: str) -> None:
+    found = audit.record(
+        action="sender.paused",
+        resource="sender",
+        resource_id=id_,
+        details={"campaign": id_, "said": f"after {id_}, call 0034622990011"},
+    )
+
+    assert (found.resource_id, found.details["campaign"]) == (id_, id_)
+    assert found.details["said"] == f"after {id_}, call +•••••0011"
 
 
 def test_the_history_of_an_object_is_newest_first_and_of_one_business(business: Business) -> None:

@@ -9,6 +9,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from auditlog.context import disable_auditlog
@@ -223,6 +224,27 @@ def test_of_an_entry_from_outside_only_codes_and_numbers_stay(machine: APIClient
         "[masked 12]": 1,
         "names": [{"[masked 1]": 1, "[masked 2]": 2}],
     }
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("34600111222", "+34•••••1222"),
+        ("ES.13491208655302741918", "ES.•••••1918"),
+        ("A-34600111222", "A-34600111222"),
+        ("1042", "1042"),
+        ("ES.MADRID", "ES.MADRID"),
+        (str(UUID(int=7)), str(UUID(int=7))),
+    ],
+)
+def test_an_id_from_outside_that_is_a_number_of_somebody_is_masked(
+    given: str, kept: str, machine: APIClient
+) -> None:
+    body = {"action": "order.shipped", "resource_id": given, "details": {"customer_id": given}}
+
+    entry = machine.post(LOGS, body).json()
+
+    assert (entry["resource_id"], entry["details"]) == (kept, {"customer_id": kept})
 
 
 def test_the_prefix_is_not_doubled(machine: APIClient) -> None:
