@@ -21,7 +21,6 @@ from django.http.response import HttpResponseBase
 from django.urls import URLPattern, reverse
 from django.utils import timezone
 
-from accounts import renewal
 from config.lib import addresses, deadlocks, storage, streams
 from config.lib.admin import ReadOnlyAdmin, asking
 from config.lib.errors import ProjectError
@@ -325,8 +324,7 @@ def _send(form: ReplyForm, held: Conversation, request: HttpRequest) -> str:
 
 def _with_rights(request: HttpRequest, send: Callable[[], object]) -> None:
     """Send while nobody takes the right to it."""
-    renewal.hold(request)
-    asking.require(request, REPLY)
+    asking.keep_rights(request, REPLY)
     send()
 
 

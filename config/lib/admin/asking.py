@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from django.apps import apps
+from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.module_loading import import_string
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -78,6 +80,12 @@ def _page_of(model: str) -> Any:
         return admin.site._registry.get(apps.get_model(model))
     except LookupError:
         return None
+
+
+def keep_rights(request: HttpRequest, permission: str, obj: Any = None) -> None:
+    """Ask the reader's rights again, and keep them until the transaction ends."""
+    import_string(settings.HOLD_RIGHTS)(request)
+    require(request, permission, obj)
 
 
 def in_steps(view: View) -> View:

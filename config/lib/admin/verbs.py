@@ -13,6 +13,7 @@ from datetime import datetime
 from functools import wraps
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages as flash
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
@@ -22,24 +23,30 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.module_loading import import_string
 from unfold.enums import ActionVariant
 
+from config.lib import outward
 from config.lib.admin.asking import access_of, allows, allows_some, require
 from config.lib.admin.forms import OperatorForm
-from config.lib.errors import NotAllowed, NotFound, ProjectError
+from config.lib.errors import ProjectError
 
 Outcome = str | HttpResponseBase | None
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a button was pressed with. `obj` is None above a list; `by` is the reader's access."""
+    """What a button was pressed with. `obj` is None above a list; `by` is the reader's access.
+
+    A button with `in_steps` calls `keep_rights` first in each transaction of its own.
+    """
 
     request: HttpRequest
     obj: Any
     data: dict[str, Any]
     by: Any
     now: datetime
+    keep_rights: outward.KeepRights = outward.nobodys_rights
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +54,8 @@ class Verb:
     """How a button looks and who may press it.
 
     `form` is asked first; `confirm` is a sentence to agree to; with neither, one click does it.
-    `when` hides the button on rows it does not fit.
+    `when` hides the button on rows it does not fit. One that calls over the network says
+    `in_steps`: no transaction is open around it.
     """
 
     title: str
@@ -59,6 +67,7 @@ class Verb:
     variant: ActionVariant = ActionVariant.DEFAULT
     when: Callable[[Any], bool] | None = None
     is_for_platform: bool = False
+    in_steps: bool = False
 
     def is_open_to(self, request: HttpRequest, obj: Any = None) -> bool:
         """Tell whether the reader may press it, on this row when one is given."""
@@ -94,6 +103,7 @@ def verb(title: str, *, permission: str, **options: Any) -> Callable[[Any], Any]
 
         marks = {
             "verb": spec,
+            "in_steps": spec.in_steps,
             "short_description": title,
             "icon": spec.icon or None,
             "variant": spec.variant,
@@ -139,14 +149,12 @@ class _Press:
     obj: Any = field(default=None, init=False)
 
     def respond(self) -> HttpResponseBase:
-        needed = f"This needs the permission {self.spec.permission}."
         is_about_row = self.object_id is not None
         if not (self.spec.allows_some if is_about_row else self.spec.allows)(self.request):
-            raise PermissionDenied(needed)
+            raise self._denied()
         if self.object_id is not None:
             self.obj = self._find(self.object_id)
-            if not self.spec.allows(self.request, self.obj):
-                raise PermissionDenied(needed)
+            self._require()
         if not self.spec.is_open_to(self.request, self.obj):
             flash.warning(self.request, f"“{self.spec.title}” does not fit the state it is in now.")
             return self._back()
@@ -154,6 +162,18 @@ class _Press:
         if self.request.method == "POST" and (form is None or form.is_valid()):
             return self._do(form)
         return self._ask(form)
+
+    def _require(self) -> None:
+        if not self.spec.allows(self.request, self.obj):
+            raise self._denied()
+
+    def _denied(self) -> PermissionDenied:
+        return PermissionDenied(f"This needs the permission {self.spec.permission}.")
+
+    def _keep_rights(self) -> None:
+        """Ask the reader's rights again, and keep them until the transaction ends."""
+        import_string(settings.HOLD_RIGHTS)(self.request)
+        self._require()
 
     def _find(self, object_id: str) -> Any:
         found = self.admin.get_object(self.request, unquote(object_id))
@@ -169,11 +189,12 @@ class _Press:
 
     def _do(self, form: OperatorForm | None) -> HttpResponseBase:
         data = form.cleaned_data if form else {}
-        call = Call(self.request, self.obj, data, access_of(self.request), timezone.now())
+        by, now = access_of(self.request), timezone.now()
+        keep = self._keep_rights if self.spec.in_steps else outward.nobodys_rights
         try:
-            outcome = self.method(self.admin, call)
-        except (NotFound, NotAllowed) as error:
-            return self._refused(form, error)
+            outcome = self.method(
+                self.admin, Call(self.request, self.obj, data, by, now, keep_rights=keep)
+            )
         except ProjectError as error:
             return self._refused(form, error)
         if isinstance(outcome, HttpResponseBase):
