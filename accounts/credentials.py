@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -21,8 +22,9 @@ from accounts.signals import (
     whatsapp_account_connected,
 )
 from accounts.tenancy import Door, across, current_id, scope
-from config.lib import crypto, graph, loop
-from config.lib.errors import Conflict, InvalidInput, Unavailable
+from config.lib import crypto, graph, loop, outward
+from config.lib.errors import Conflict, InvalidInput, NotFound, Unavailable
+from config.lib.outward import KeepRights, nobodys_rights
 
 logger = structlog.get_logger(__name__)
 
@@ -40,6 +42,12 @@ class TokenNotAccepted(InvalidInput):
     code = "token_not_accepted"
 
 
+class AccountGone(NotFound):
+    """The account was taken away while Meta was asked."""
+
+    code = "account_gone"
+
+
 class AccountTaken(Conflict):
     """The WhatsApp account is connected already, here or in another business."""
 
@@ -54,61 +62,83 @@ def connect(
     now: datetime,
     name: str = "",
     portfolio_id: str = "",
+    keep_rights: KeepRights = nobodys_rights,
 ) -> WhatsAppAccount:
     """Connect a WhatsApp account to the business in scope, once Meta accepts the token for it.
+
+    Call it outside of a transaction, as all here that asks Meta; the write begins with
+    `keep_rights`.
 
     Announces `WhatsAppAccountConnected`: who listens subscribes the app and pulls the numbers.
     Raises `TokenNotAccepted`, `AccountTaken` or `Unavailable`.
     """
     found = describe(waba_id=waba_id, access_token=access_token)
+
+    def create() -> WhatsAppAccount:
+        account: WhatsAppAccount = WhatsAppAccount.objects.create(
+            business_id=current_id(),
+            name=name or str(found.get("name") or waba_id)[:120],
+            waba_id=waba_id,
+            portfolio_id=portfolio_id or _portfolio_of(found),
+            access_token=access_token,
+            token_health=Health.VALID,
+            token_checked_at=now,
+        )
+        fact = WhatsAppAccountConnected(account.business_id, account.pk, waba_id, by)
+        whatsapp_account_connected.send(sender=WhatsAppAccount, fact=fact)
+        return account
+
     try:
-        with transaction.atomic():
-            account: WhatsAppAccount = WhatsAppAccount.objects.create(
-                business_id=current_id(),
-                name=name or str(found.get("name") or waba_id)[:120],
-                waba_id=waba_id,
-                portfolio_id=portfolio_id or _portfolio_of(found),
-                access_token=access_token,
-                token_health=Health.VALID,
-                token_checked_at=now,
-            )
-            fact = WhatsAppAccountConnected(account.business_id, account.pk, waba_id, by)
-            whatsapp_account_connected.send(sender=WhatsAppAccount, fact=fact)
+        return outward.write(create, keep_rights=keep_rights)
     except IntegrityError as error:
         raise AccountTaken("This WhatsApp account is connected already.") from error
-    return account
 
 
 def rotate(
-    *, account: WhatsAppAccount, access_token: str, by: Access | None, now: datetime
-) -> WhatsAppAccount:
-    """Speak for the account with a new token, once Meta accepts it; the old one stays till then."""
+    *,
+    account: WhatsAppAccount,
+    access_token: str,
+    by: Access | None,
+    now: datetime,
+    keep_rights: KeepRights = nobodys_rights,
+) -> None:
+    """Speak for the account with a new token, once Meta accepts it; the old one stays till then.
+
+    Raises `AccountGone` when the account was taken away meanwhile.
+    """
     describe(waba_id=account.waba_id, access_token=access_token)
-    with transaction.atomic():
+
+    def change() -> None:
+        if not _read_again(account):
+            raise AccountGone("The account is no longer connected.")
         account.access_token = access_token
         account.save(update_fields=["access_token"])
         _note_health(account, Health.VALID, now)
         fact = AccessTokenRotated(business_id=account.business_id, account_id=account.pk, by=by)
         access_token_rotated.send(sender=WhatsAppAccount, fact=fact)
-    return account
+
+    outward.write(change, keep_rights=keep_rights)
 
 
-def check(*, account: WhatsAppAccount, now: datetime) -> WhatsAppAccount.TokenHealth:
+def check(
+    *, account: WhatsAppAccount, now: datetime, keep_rights: KeepRights = nobodys_rights
+) -> WhatsAppAccount.TokenHealth:
     """Ask Meta whether it accepts the account's token, and keep the answer.
 
     A line that is down or an error of Meta's own says nothing about the token: the last answer
-    stands.
+    stands. An answer about a token that was rotated meanwhile is not kept.
     """
+    token = account.access_token
     try:
-        describe(waba_id=account.waba_id, access_token=account.access_token)
+        describe(waba_id=account.waba_id, access_token=token)
     except TokenNotAccepted:
         health = Health.INVALID
     except Unavailable:
         return Health(account.token_health)
     else:
         health = Health.VALID
-    with transaction.atomic():
-        _note_health(account, health, now)
+    learn = partial(_note_health_of, account, token, health, now)
+    outward.write(learn, keep_rights=keep_rights)
     return health
 
 
@@ -126,8 +156,8 @@ def check_all(*, now: datetime) -> dict[str, int]:
 
 @transaction.atomic
 def note_refused(*, account: WhatsAppAccount, now: datetime) -> None:
-    """Keep that Meta refused the token on a call made for another reason."""
-    _note_health(account, Health.INVALID, now)
+    """Keep that Meta refused the account's token on a call made for another reason."""
+    _note_health_of(account, account.access_token, Health.INVALID, now)
 
 
 @across(Door.COMMAND)
@@ -169,6 +199,23 @@ def _refusal(error: graph.GraphError) -> InvalidInput | Unavailable:
     if error.code == 100:
         return TokenNotAccepted("The token cannot see this WhatsApp account.", attr="waba_id")
     return Unavailable("Meta cannot answer now.", retry_after_seconds=30)
+
+
+def _note_health_of(
+    account: WhatsAppAccount, token: str, health: WhatsAppAccount.TokenHealth, now: datetime
+) -> None:
+    """Keep what Meta said about this token, if it is the account's still."""
+    if _read_again(account) and account.access_token == token:
+        _note_health(account, health, now)
+
+
+def _read_again(account: WhatsAppAccount) -> bool:
+    """Lock the account and read it anew; say whether it is still there."""
+    try:
+        account.refresh_from_db(from_queryset=WhatsAppAccount.objects.select_for_update())
+    except WhatsAppAccount.DoesNotExist:
+        return False
+    return True
 
 
 def _note_health(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import structlog
@@ -18,7 +18,7 @@ from django.conf import settings
 from django.core import signing
 from django.core.mail import send_mail
 from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.template.loader import render_to_string
 
 from accounts import approvals, grants, holdings, jobs, members, roles, standing, tenancy, users
@@ -26,6 +26,7 @@ from accounts.access import Access
 from accounts.models import Invitation, Membership, User
 from accounts.signals import InvitationChanged, invitation_changed
 from accounts.tenancy import Door, current_id
+from config.lib import locks, outward
 from config.lib.errors import Conflict, NotAllowed, NotFound
 
 logger = structlog.get_logger(__name__)
@@ -33,6 +34,8 @@ logger = structlog.get_logger(__name__)
 LIFETIME: Final = timedelta(days=7)
 BATCH: Final = 100
 MOST_FAILURES: Final = 20
+# Longer than the mail server is waited for.
+MAIL_SECONDS: Final = 60
 _KNOWN: Final = "You have an account already: sign in, then accept."
 _signer: Final = signing.Signer(salt="accounts.invitation")
 Status = Invitation.Status
@@ -222,25 +225,30 @@ def mail_due(*, now: datetime) -> dict[str, int]:
     return done
 
 
-@transaction.atomic
 def _mail(id_: UUID, now: datetime) -> bool | None:
     """Send one mail; None when another worker does, or nothing is due any more."""
-    rows = Invitation.objects.select_for_update(skip_locked=True, of=["self"])
-    rows = rows.filter(_is_open(now), _is_unsent(), pk=id_)
+    with locks.single_flight(f"invitation.{id_}", ttl_seconds=MAIL_SECONDS) as is_mine:
+        return _mail_alone(id_, now) if is_mine else None
+
+
+def _mail_alone(id_: UUID, now: datetime) -> bool | None:
+    """Send it with no transaction open, then note it, unless it was sent anew meanwhile."""
+    rows = Invitation.objects.filter(_is_open(now), _is_unsent(), pk=id_)
     found: Invitation | None = rows.select_related("business", "invited_by").first()
     if found is None:
         return None
+    outward.require_no_transaction("send_mail")
     context = {"invitation": found, "link": link_of(found), "days": LIFETIME.days}
     text = render_to_string("mail/invitation.txt", context)
     try:
         send_mail(f"Join {found.business.name} on Switchboard", text, None, [found.email])
     except OSError as error:
         logger.warning("invitation_not_mailed", invitation=str(id_), error=type(error).__name__)
-        found.mail_failures += 1
+        told: dict[str, Any] = {"mail_failures": F("mail_failures") + 1}
     else:
-        found.mailed_at = now
-    found.save(update_fields=["mail_failures", "mailed_at"])
-    return found.mailed_at is not None
+        told = {"mailed_at": now}
+    Invitation.objects.filter(pk=id_, nonce=found.nonce).update(**told)
+    return "mailed_at" in told
 
 
 def link_of(invitation: Invitation) -> str:

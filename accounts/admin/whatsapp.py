@@ -115,20 +115,24 @@ class WhatsAppAccountAdmin(TenantAdmin[WhatsAppAccount]):
         icon="add_link",
         form=ConnectForm,
         variant=ActionVariant.PRIMARY,
+        in_steps=True,
     )
     def connect(self, call: Call) -> str:
         """Connect an account once Meta accepts the token."""
-        account = credentials.connect(by=call.by, now=call.now, **call.data)
+        account = credentials.connect(
+            by=call.by, now=call.now, keep_rights=call.keep_rights, **call.data
+        )
         return f"{account} is connected. Its numbers and templates arrive within a minute."
 
     @verb(
         "Test connection",
         permission="senders.manage",
         icon="network_check",
+        in_steps=True,
     )
     def test(self, call: Call) -> str:
         """Ask Meta whether it accepts the token."""
-        health = credentials.check(account=call.obj, now=call.now)
+        health = credentials.check(account=call.obj, now=call.now, keep_rights=call.keep_rights)
         if health != WhatsAppAccount.TokenHealth.VALID:
             raise InvalidInput(
                 "Meta does not accept the token. Issue a new one and rotate it here."
@@ -137,8 +141,16 @@ class WhatsAppAccountAdmin(TenantAdmin[WhatsAppAccount]):
             )
         return "Meta accepts the token."
 
-    @verb("Rotate token", permission="senders.manage", icon="autorenew", form=TokenForm)
+    @verb(
+        "Rotate token",
+        permission="senders.manage",
+        icon="autorenew",
+        form=TokenForm,
+        in_steps=True,
+    )
     def rotate(self, call: Call) -> str:
         """Speak for the account with another token."""
-        credentials.rotate(account=call.obj, by=call.by, now=call.now, **call.data)
+        credentials.rotate(
+            account=call.obj, by=call.by, now=call.now, keep_rights=call.keep_rights, **call.data
+        )
         return "The new token is in use."
