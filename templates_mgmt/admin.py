@@ -144,10 +144,11 @@ class TemplateAdmin(ReadOnlyAdmin[Template]):
         permission="templates.edit",
         icon="sync",
         variant=ActionVariant.PRIMARY,
+        in_steps=True,
     )
     def sync(self, call: Call) -> str:
         """Pull the templates of every account."""
-        told = sync.pull_all(now=call.now)
+        told = sync.pull_all(now=call.now, keep_rights=call.keep_rights)
         return (
             f"{told.new} new, {told.changed} changed, {told.gone} gone at Meta, "
             f"{told.unchanged} as before."

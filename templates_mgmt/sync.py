@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 import structlog
-from django.db import transaction
 from django.db.models import Q
 
 from accounts import credentials, tenancy
 from accounts import graph as account_graph
 from accounts.models import WhatsAppAccount
-from config.lib import graph, locks, loop
+from config.lib import graph, locks, loop, outward
 from config.lib.errors import Unavailable
+from config.lib.outward import KeepRights, nobodys_rights
 from templates_mgmt import jobs, meta, states
 from templates_mgmt.catalog import canonical_language
 from templates_mgmt.errors import SyncRunning, TokenRefused
@@ -85,30 +86,34 @@ class SyncResult:
         )
 
 
-def pull(account: WhatsAppAccount, *, now: datetime) -> SyncResult:
+def pull(
+    account: WhatsAppAccount, *, now: datetime, keep_rights: KeepRights = nobodys_rights
+) -> SyncResult:
     """Make the account's templates what Meta says they are; the business is in scope.
 
-    Writes a page at a time, each in its own transaction, and announces `TemplateStatusChanged`.
-    Raises TokenRefused, SyncRunning or Unavailable; nothing is written then.
+    Writes a page at a time, each in its own transaction that begins with `keep_rights`, and
+    announces `TemplateStatusChanged`. Call it outside of a transaction. Raises TokenRefused,
+    SyncRunning or Unavailable; nothing is written then.
     """
+    write = partial(outward.write, keep_rights=keep_rights)
     with locks.single_flight(f"templates:{account.pk}", ttl_seconds=LONGEST_SECONDS) as is_held:
         if not is_held:
             raise SyncRunning("Templates of this account are being pulled at this moment.")
         found = _fetch(account, now)
         result = SyncResult()
         for start in range(0, len(found), PAGE):
-            result += _store(account, found[start : start + PAGE], now)
-        result += _note_gone(account, found, now)
+            result += write(partial(_store, account, found[start : start + PAGE], now))
+        result += write(partial(_note_gone, account, found, now))
     logger.info("templates_synced", account_id=str(account.pk), changed=result.changed)
     return result
 
 
-def pull_all(*, now: datetime) -> SyncResult:
-    """Pull every account of the business in scope; return the sum."""
+def pull_all(*, now: datetime, keep_rights: KeepRights = nobodys_rights) -> SyncResult:
+    """Pull every account of the business in scope; return the sum. Raises as `pull`."""
     result = SyncResult()
     for account in WhatsAppAccount.objects.order_by("id"):
         if account.access_token:
-            result += pull(account, now=now)
+            result += pull(account, now=now, keep_rights=keep_rights)
     return result
 
 
@@ -144,7 +149,6 @@ def _fetch(account: WhatsAppAccount, now: datetime) -> list[MetaTemplate]:
     return [template for template in found if template.name and template.language]
 
 
-@transaction.atomic
 def _store(account: WhatsAppAccount, found: Sequence[MetaTemplate], now: datetime) -> SyncResult:
     known = _lock_known(account, found)
     new, unchanged, changed = [], [], 0
@@ -220,7 +224,6 @@ def _update(ours: Template, theirs: MetaTemplate, now: datetime) -> bool:
     return True
 
 
-@transaction.atomic
 def _note_gone(
     account: WhatsAppAccount, found: Iterable[MetaTemplate], now: datetime
 ) -> SyncResult:

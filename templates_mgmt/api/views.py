@@ -44,9 +44,10 @@ class TemplateSync(ApiView):
     """Pull from Meta."""
 
     permission = "templates.edit"
+    in_steps = True
 
     @extend_schema(request=None, responses=serializers.SyncOutput)
     def post(self, request: Request) -> Response:
         """Pull the templates of every WhatsApp account of the business; return what was found."""
-        found = sync.pull_all(now=timezone.now())
+        found = sync.pull_all(now=timezone.now(), keep_rights=self.keep_rights)
         return Response(serializers.SyncOutput(found).data)

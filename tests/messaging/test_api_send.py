@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
-from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 from rest_framework.test import APIClient
@@ -31,6 +28,7 @@ from tests.factories.cast import client_of
 from tests.factories.messaging import MessageFactory, SenderFactory
 from tests.messaging.pump import Pump
 from tests.sandbox import SandboxProcess
+from tests.watching import MEDIA_ID, Watching, meta
 
 URL = "/api/whatsapp/send"
 PHONE = "+34600111222"
@@ -333,33 +331,6 @@ def test_media_is_sent_by_our_id_and_uploaded_once(client: APIClient, pump: Pump
     assert error_of(image) == (400, "wrong_media_type", "image.id")
 
 
-class Watching(BaseHTTPRequestHandler):
-    """A Meta that takes files and notes which locks and transactions stand meanwhile."""
-
-    stood: ClassVar[list[tuple[int, int]]] = []
-
-    def meanwhile(self) -> None:
-        """Let something happen before the answer."""
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT (SELECT count(*) FROM pg_locks JOIN pg_database ON oid = database"
-                "  WHERE datname = current_database() AND locktype = 'advisory'),"
-                " (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-                "  AND state LIKE 'idle in transaction%')"
-            )
-            self.stood.append(cursor.fetchone())
-        with tenancy.across(tenancy.Door.COMMAND):
-            self.meanwhile()
-        connection.close()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.end_headers()
-        self.wfile.write(b'{"id": "4490709327384033"}')
-
-
 @pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "one"}])
 def test_nothing_is_locked_while_meta_takes_a_file(
     client: APIClient, pump: Pump, settings: Settings, headers: dict[str, str]
@@ -369,16 +340,12 @@ def test_nothing_is_locked_while_meta_takes_a_file(
     with tenancy.scope(pump.business):
         file = uploads.store(file=ContentFile(b"%PDF-1.4 x"), filename="a.pdf", now=timezone.now())
     body = {"contact": str(contact.pk), "type": "document", "document": {"id": str(file.pk)}}
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Watching)
-    threading.Thread(target=server.serve_forever).start()
-    settings.META_GRAPH_URL = f"http://127.0.0.1:{server.server_port}"
-    Watching.stood.clear()
 
-    answer = client.post(URL, body, headers=headers)
-    server.shutdown()
+    with meta(settings):
+        answer = client.post(URL, body, headers=headers)
 
     assert answer.status_code == 202, answer.json()
-    assert answer.json()["content"]["id"] == "4490709327384033"
+    assert answer.json()["content"]["id"] == MEDIA_ID
     assert Watching.stood == [(0, 0)]
 
 

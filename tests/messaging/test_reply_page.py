@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import ThreadingHTTPServer
 from typing import Any
 
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -13,30 +9,13 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from accounts.models import Membership, Role
+from accounts.models import Role
 from messaging.conversations.models import Conversation
 from messaging.messages.models import Message
 from tests.factories.accounts import MembershipFactory, UserFactory
 from tests.messaging.pump import Pump
-from tests.messaging.test_api_send import PHONE, Watching, wrote_just_now
-
-
-class Demoting(Watching):
-    """A Meta in whose time everybody loses their role."""
-
-    def meanwhile(self) -> None:
-        Membership.objects.update(role=Role.AUDITOR)
-
-
-@contextmanager
-def meta(settings: Settings, handler: type[Watching] = Watching) -> Iterator[None]:
-    """Put this Meta in the place of the sandbox."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever).start()
-    settings.META_GRAPH_URL = f"http://127.0.0.1:{server.server_port}"
-    Watching.stood.clear()
-    yield
-    server.shutdown()
+from tests.messaging.test_api_send import PHONE, wrote_just_now
+from tests.watching import Demoting, Watching, meta
 
 
 def reply(pump: Pump, **given: Any) -> Any:

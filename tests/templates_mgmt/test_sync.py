@@ -122,6 +122,7 @@ def test_a_refused_token_changes_nothing_and_is_remembered(
     account: WhatsAppAccount, sandbox: Sandbox
 ) -> None:
     account.access_token = "expired-token"
+    account.save(update_fields=["access_token"])
     sandbox.faults.invalid_tokens.append("expired-token")
     template = TemplateFactory.create(account=account)
 
