@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Final
 
 from django.contrib import admin
@@ -12,7 +13,7 @@ from django.http.response import HttpResponseBase
 from django.urls import URLPattern, reverse
 from django.utils import timezone
 
-from config.lib import moments, streams
+from config.lib import moments, outward, streams
 from config.lib.admin import Call, EmptyState, Step, TenantAdmin, asking, verb
 from config.lib.admin.rendering import badge, bar
 from config.lib.errors import ProjectError
@@ -121,6 +122,7 @@ class ContactImportAdmin(TenantAdmin[ContactImport]):
         """Show when."""
         return moments.short(held.created_at)
 
+    @asking.in_steps
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
@@ -134,6 +136,7 @@ class ContactImportAdmin(TenantAdmin[ContactImport]):
                 return HttpResponseRedirect(_page_of(made))
         return pages.show(self, request, "import_upload", title="Import people", form=form)
 
+    @asking.in_steps
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
@@ -144,7 +147,7 @@ class ContactImportAdmin(TenantAdmin[ContactImport]):
             ContactImport.objects.select_related("list", "created_by"), object_id
         )
         form = self._form(request, held)
-        if is_change and form is not None and form.is_valid() and _configure(form, held):
+        if is_change and form is not None and form.is_valid() and _configure(form, held, request):
             return HttpResponseRedirect(_page_of(held))
         return pages.show(
             self, request, "import", title=str(held), original=held, form=form, **_facts(held)
@@ -216,15 +219,25 @@ def _upload(form: UploadForm, request: HttpRequest) -> ContactImport | None:
             by=pages.reader(request),
             choices={"list_name": name} if name else None,
             now=timezone.now(),
+            keep_rights=partial(asking.keep_rights, request, MANAGE),
         )
     except ProjectError as error:
         form.add_error(error.attr if error.attr in form.fields else None, error.detail)
         return None
 
 
-def _configure(form: MappingForm, held: ContactImport) -> bool:
+def _configure(form: MappingForm, held: ContactImport, request: HttpRequest) -> bool:
+    given: dict[str, Any] = {
+        "mapping": form.mapping(),
+        "changes": form.changes(),
+        "now": timezone.now(),
+    }
     try:
-        imports.configure(held, mapping=form.mapping(), changes=form.changes(), now=timezone.now())
+        look = imports.look_again(held, given["changes"])
+        outward.write(
+            partial(imports.configure, held, look=look, **given),
+            keep_rights=partial(asking.keep_rights, request, MANAGE),
+        )
     except ProjectError as error:
         form.add_error(_field_of(error, held, form), error.detail)
         return False

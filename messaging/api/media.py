@@ -39,6 +39,7 @@ class Media(ApiView):
 
     permission = "messages.send"
     parser_classes = (MultiPartParser,)
+    in_steps = True
 
     @extend_schema(request={"multipart/form-data": MediaInput}, responses={201: MediaOutput})
     def post(self, request: Request) -> Response:
@@ -48,5 +49,7 @@ class Media(ApiView):
         100 MB.
         """
         file = valid(MediaInput, request)["file"]
-        stored = uploads.store(file=file.file, filename=file.name, now=timezone.now())
+        stored = uploads.store(
+            file=file.file, filename=file.name, now=timezone.now(), keep_rights=self.keep_rights
+        )
         return Response(MediaOutput(stored).data, status=status.HTTP_201_CREATED)

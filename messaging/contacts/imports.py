@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from itertools import islice
@@ -22,9 +23,10 @@ from django.db import transaction
 from accounts import tenancy
 from accounts.models import Business, User
 from compliance import audit
-from config.lib import moments, storage, tables
+from config.lib import moments, outward, storage, tables
 from config.lib.errors import Conflict
 from config.lib.ids import new_id
+from config.lib.outward import KeepRights, nobodys_rights
 from config.lib.tables import UnreadableFile
 from messaging.contacts import columns, lists
 from messaging.contacts.choices import Choices
@@ -37,6 +39,7 @@ __all__ = [
     "configure",
     "create",
     "discard",
+    "look_again",
     "open_refused",
     "resume_stalled",
     "run",
@@ -58,11 +61,13 @@ def create(
     by: User | None,
     choices: Mapping[str, Any] | None = None,
     now: datetime,
+    keep_rights: KeepRights = nobodys_rights,
 ) -> ContactImport:
     """Keep the file, find out how it is written, guess its columns, and order a preview.
 
     Raises `UnreadableFile`, or `InvalidInput` for a choice that cannot be. Writes to the media
-    storage.
+    storage: call it outside of a transaction; the one that notes the import begins with
+    `keep_rights`.
     """
     sha256 = _checksum(file)
     made = ContactImport(
@@ -81,9 +86,34 @@ def create(
     made.file = storage.media().save(
         f"imports/{made.business_id}/{made.pk}.{found.dialect.kind}", File(file)
     )
-    made.save(force_insert=True)
-    enqueue(made)
+    try:
+        outward.write(partial(_note, made), keep_rights=keep_rights)
+    except Exception:
+        storage.media().delete(made.file)
+        raise
     return made
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The first rows of a file, as `configure` needs them, and the choices they were read for."""
+
+    choices: Choices
+    first: list[str]
+    sample: list[list[str]]
+
+
+def look_again(contact_import: ContactImport, changes: Mapping[str, Any]) -> Look | None:
+    """Read the file's first rows where these changes mean its columns are to be guessed anew.
+
+    Call it outside of a transaction: the file may be far away. Raises `InvalidInput`.
+    """
+    before = Choices.of(contact_import.options)
+    choices = before.changed(changes)
+    if not _reads_otherwise(before, choices):
+        return None
+    with storage.media().open(contact_import.file) as file:
+        return Look(before, *_look(file, choices))
 
 
 def configure(
@@ -91,11 +121,13 @@ def configure(
     *,
     mapping: Mapping[str, object] | None = None,
     changes: Mapping[str, Any] | None = None,
+    look: Look | None = None,
     now: datetime,
 ) -> ContactImport:
     """Correct what columns mean or how the file is read, and order a new preview.
 
-    Raises `NotReady` once the import has begun, `InvalidInput` naming column or option.
+    `look` is what `look_again` returned for these changes. Raises `NotReady` once the import has
+    begun or when somebody else changed it meanwhile, `InvalidInput` naming column or option.
     """
     with transaction.atomic():
         held = locked(contact_import.pk)
@@ -103,9 +135,10 @@ def configure(
             raise NotReady("The import has begun; it can no longer be changed.")
         before = Choices.of(held.options)
         choices = before.changed(changes or {})
-        if choices.has_header != before.has_header or choices.region != before.region:
-            with storage.media().open(held.file) as file:
-                _describe(held, choices, *_look(file, choices))
+        if _reads_otherwise(before, choices):
+            if look is None or look.choices != before:
+                raise NotReady("Somebody else changed the import at this moment. Try again.")
+            _describe(held, choices, look.first, look.sample)
         if mapping is not None:
             held.mapping = columns.checked(mapping, held.columns)
         held.options = {**choices.as_json(), "revision": choices.revision + 1, "resumes": 0}
@@ -166,6 +199,15 @@ def open_refused(contact_import: ContactImport) -> IO[bytes]:
     except FileNotFoundError as error:
         raise NotReady("The file of refused rows is not stored any more.") from error
     return opened
+
+
+def _note(made: ContactImport) -> None:
+    made.save(force_insert=True)
+    enqueue(made)
+
+
+def _reads_otherwise(before: Choices, after: Choices) -> bool:
+    return after.has_header != before.has_header or after.region != before.region
 
 
 def _drop_refused(held: ContactImport) -> None:

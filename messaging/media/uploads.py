@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import PurePath
 from typing import IO, Final, Protocol
 from uuid import UUID
@@ -14,9 +15,10 @@ from django.core.files import File
 from django.utils.module_loading import import_string
 
 from accounts import graph, tenancy
-from config.lib import loop, storage
+from config.lib import loop, outward, storage
 from config.lib.errors import Conflict, InvalidInput, ProjectError
 from config.lib.ids import new_id
+from config.lib.outward import KeepRights, nobodys_rights
 from messaging.media import limits
 from messaging.media.models import MediaFile
 from messaging.meta.client import MetaClient
@@ -82,8 +84,17 @@ def check(file: IO[bytes], *, filename: str) -> Checked:
     return Checked(kind, size, sha256)
 
 
-def store(*, file: IO[bytes], filename: str, now: datetime) -> MediaFile:
-    """Check the file and keep it, to be sent by its id. Writes to the media storage."""
+def store(
+    *,
+    file: IO[bytes],
+    filename: str,
+    now: datetime,
+    keep_rights: KeepRights = nobodys_rights,
+) -> MediaFile:
+    """Check the file and keep it, to be sent by its id. Writes to the media storage.
+
+    Call it outside of a transaction; the one that notes the file begins with `keep_rights`.
+    """
     name = clean_name(filename)
     checked = check(file, filename=name)
     made = MediaFile(
@@ -97,7 +108,11 @@ def store(*, file: IO[bytes], filename: str, now: datetime) -> MediaFile:
     )
     file.seek(0)
     made.path = storage.media().save(path_of(made, now), File(file))
-    made.save(force_insert=True)
+    try:
+        outward.write(partial(made.save, force_insert=True), keep_rights=keep_rights)
+    except Exception:
+        storage.media().delete(made.path)
+        raise
     return made
 
 
@@ -106,8 +121,8 @@ def ensure_meta_id(
 ) -> str:
     """Return an id the sender may send the file by, uploading it if needed.
 
-    An id lives 30 days and belongs to the number it was uploaded for. Raises `NotStored`, and
-    what `messaging.meta.client` raises.
+    An id lives 30 days and belongs to the number it was uploaded for. Call it outside of a
+    transaction. Raises `NotStored`, and what `messaging.meta.client` raises.
     """
     stale = media.meta_expires_at is None or media.meta_expires_at - RENEW_BEFORE <= now
     if media.meta_media_id and not stale and media.sender_id == sender_id:

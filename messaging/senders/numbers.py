@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from accounts.models import WhatsAppAccount
-from config.lib import addresses, loop
+from config.lib import addresses, loop, outward
 from config.lib.errors import NotFound
 from messaging import jobs
 from messaging.meta.client import PhoneNumber
@@ -26,9 +28,18 @@ class Synced:
 
 
 def sync(account: WhatsAppAccount, *, now: datetime) -> Synced:
-    """Pull the account's numbers; raise Meta's named errors when it does not answer."""
+    """Pull the account's numbers; raise Meta's named errors when it does not answer.
+
+    Of two pulls at once the second writes after the first. Call it outside of a transaction.
+    """
     meta = connection.client()
     found = loop.run(meta.list_phone_numbers(account.waba_id, account.access_token))
+    return outward.write(partial(_store, account, found, now))
+
+
+def _store(account: WhatsAppAccount, found: Sequence[PhoneNumber], now: datetime) -> Synced:
+    if not WhatsAppAccount.objects.select_for_update().filter(pk=account.pk).first():
+        return Synced(0, 0, 0)
     known = {one.phone_number_id: one for one in Sender.objects.filter(account=account)}
     fresh = [number for number in found if number.id not in known]
     changed = [

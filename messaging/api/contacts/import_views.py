@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -32,6 +32,7 @@ class Imports(ListModelMixin, ApiViewSet):
     queryset = ContactImport.objects.none()
     serializer_class = serializers.ImportOutput
     filterset_class = filters.ImportFilter
+    look: imports.Look | None = None
 
     def get_queryset(self) -> QuerySet[ContactImport]:
         """Return the imports of the business."""
@@ -50,9 +51,20 @@ class Imports(ListModelMixin, ApiViewSet):
         patch = serializers.ImportPatch(data=request.data)
         mapping = valid(patch).get("mapping")
         changed = imports.configure(
-            found, mapping=mapping, changes=patch.to_choices(), now=timezone.now()
+            found,
+            mapping=mapping,
+            changes=patch.to_choices(),
+            look=self.look,
+            now=timezone.now(),
         )
         return _accepted(changed)
+
+    def prepare(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Read the file's first rows, where a correction needs them."""
+        if request.method == "PATCH":
+            patch = serializers.ImportPatch(data=request.data)
+            valid(patch)
+            self.look = imports.look_again(_get(kwargs["pk"]), patch.to_choices())
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: UUID) -> Response:
@@ -65,6 +77,7 @@ class ImportUpload(Imports):
     """The same collection, with the one route that takes a file."""
 
     parser_classes = (MultiPartParser,)
+    in_steps = True
 
     @extend_schema(
         request={"multipart/form-data": serializers.ImportInput},
@@ -80,6 +93,7 @@ class ImportUpload(Imports):
             by=user_of(request),
             choices=upload.to_choices(),
             now=timezone.now(),
+            keep_rights=self.keep_rights,
         )
         return _accepted(made)
 

@@ -24,16 +24,21 @@ from messaging.sending import request
 from templates_mgmt import catalog, compiled
 from templates_mgmt.models import Template
 
+MetaIds = Mapping[UUID, str]
 
-def send(given: Mapping[str, Any], *, options: request.Options, now: datetime) -> Message:
+
+def send(
+    given: Mapping[str, Any], *, files: MetaIds, options: request.Options, now: datetime
+) -> Message:
     """Queue the message a checked body asks for; a refused one leaves no trace.
 
-    Files sent by our id are known to Meta after `upload`. Raises `InvalidInput` naming the field,
-    `SendRefused` and the template's refusals.
+    `files` are those sent by our id, by Meta's as `upload` returned it. Raises `InvalidInput`
+    naming the field, `SendRefused` and the template's refusals.
     """
     sender = sender_of(given)
+    media = _Known(sender, now, dict(files))
     if given["type"] == "template":
-        template, variables = _template(sender, given, now)
+        template, variables = _template(media, given)
         with transaction.atomic():
             contact = _contact(given, now)
             return request.template(
@@ -45,7 +50,7 @@ def send(given: Mapping[str, Any], *, options: request.Options, now: datetime) -
                 options=_options(given, options, contact, sender),
             )
     _require_category(given, "service")
-    content = _content(sender, given, now)
+    content = _content(media, given)
     with transaction.atomic():
         contact = _contact(given, now)
         return request.content(
@@ -72,14 +77,15 @@ def names_files(given: Any) -> bool:
     return False
 
 
-def upload(given: Mapping[str, Any], *, now: datetime) -> None:
-    """Give the files of a checked body their ids at Meta, for the sender it names."""
-    sender = sender_of(given)
+def upload(given: Mapping[str, Any], *, now: datetime) -> MetaIds:
+    """Return the ids at Meta of a checked body's files, uploaded for the sender it names."""
+    media = _Uploads(sender_of(given), now)
     if given["type"] == "template":
-        _template(sender, given, now)
+        _template(media, given)
     else:
         _require_category(given, "service")
-        _content(sender, given, now)
+        _content(media, given)
+    return media.ids
 
 
 def sender_of(given: Mapping[str, Any]) -> Sender:
@@ -115,9 +121,7 @@ def _contact(given: Mapping[str, Any], now: datetime) -> Contact:
     return people.find_or_create(phone=address, now=now)
 
 
-def _template(
-    sender: Sender, given: Mapping[str, Any], now: datetime
-) -> tuple[Template, dict[str, Any]]:
+def _template(media: _Known, given: Mapping[str, Any]) -> tuple[Template, dict[str, Any]]:
     body = given["template"]
     name, language = body.get("name"), body.get("language")
     if isinstance(language, dict):
@@ -128,7 +132,7 @@ def _template(
             raise InvalidInput("This field is required.", code="required", attr=attr)
         if not isinstance(value, str):
             raise InvalidInput("This must be a string.", attr=attr)
-    template = catalog.get_sendable(sender.account, str(name)[:512], str(language)[:40])
+    template = catalog.get_sendable(media.sender.account, str(name)[:512], str(language)[:40])
     _require_category(given, template.category)
     if "components" in body:
         definition = compiled.of(template).definition
@@ -137,7 +141,6 @@ def _template(
         variables = body.get("variables", {})
     if not isinstance(variables, dict):
         raise InvalidInput("This must be an object.", attr="template.variables")
-    media = _Media(sender, now)
     return template, {key: media.of_variable(value) for key, value in variables.items()}
 
 
@@ -149,11 +152,10 @@ def _require_category(given: Mapping[str, Any], actual: str) -> None:
         )
 
 
-def _content(sender: Sender, given: Mapping[str, Any], now: datetime) -> Any:
+def _content(media: _Known, given: Mapping[str, Any]) -> Any:
     """Return the content with Meta's ids in place of ours."""
     kind = given["type"]
     content = given[kind]
-    media = _Media(sender, now)
     if kind in bodies.MEDIA_TYPES:
         return bodies.media_object(kind, content, media.meta_id)
     if kind == "interactive":
@@ -192,15 +194,16 @@ def _options(
     )
 
 
-class _Media:
-    """Gives files of ours an id at Meta, for one sender."""
+class _Known:
+    """The ids at Meta of files of ours, for one sender."""
 
-    def __init__(self, sender: Sender, now: datetime) -> None:
+    def __init__(self, sender: Sender, now: datetime, ids: dict[UUID, str] | None = None) -> None:
         self.sender = sender
         self.now = now
+        self.ids = ids or {}
 
     def meta_id(self, kind: str, media_id: UUID) -> str:
-        """Return Meta's id of a file, uploaded if need be."""
+        """Return Meta's id of a file that may be sent as this kind."""
         found: MediaFile | None = MediaFile.objects.filter(pk=media_id).first()
         if found is None:
             raise InvalidInput("No such file.", code="unknown_media", attr=f"{kind}.id")
@@ -208,19 +211,30 @@ class _Media:
             raise InvalidInput(
                 f"The file is {found.mime_type}.", code="wrong_media_type", attr=f"{kind}.id"
             )
-        with meta_asked():
-            return uploads.ensure_meta_id(
-                found,
-                sender_id=self.sender.pk,
-                phone_number_id=self.sender.phone_number_id,
-                token=self.sender.account.access_token,
-                now=self.now,
-            )
+        return self._id_of(found)
 
     def of_variable(self, value: Any) -> Any:
         """Return the value of a media variable with Meta's id; other values as they are."""
         ours = bodies.our_id(value.get("id")) if isinstance(value, dict) else None
         return value if ours is None else {**value, "id": self.meta_id("", ours)}
+
+    def _id_of(self, media: MediaFile) -> str:
+        return self.ids[media.pk]
+
+
+class _Uploads(_Known):
+    """The same, of files that Meta is given now if it has them not."""
+
+    def _id_of(self, media: MediaFile) -> str:
+        with meta_asked():
+            self.ids[media.pk] = uploads.ensure_meta_id(
+                media,
+                sender_id=self.sender.pk,
+                phone_number_id=self.sender.phone_number_id,
+                token=self.sender.account.access_token,
+                now=self.now,
+            )
+        return self.ids[media.pk]
 
 
 def _suits(mime_type: str, kind: str) -> bool:

@@ -45,6 +45,7 @@ class Send(ApiView):
 
     permission = "messages.send"
     by_object = True
+    files: sending.MetaIds = {}
 
     @extend_schema(
         request=serializers.SendInput,
@@ -60,14 +61,14 @@ class Send(ApiView):
         """
         given = self._given(request)
         options = requests.Options(by=caller_of(request).user)
-        message = sending.send(given, options=options, now=timezone.now())
+        message = sending.send(given, files=self.files, options=options, now=timezone.now())
         body = serializers.MessageOutput(reading.get(message.pk)).data
         return Response(body, status=status.HTTP_202_ACCEPTED)
 
     def prepare(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Make files known to Meta; their ids are kept, so that sending asks it nothing."""
+        """Make files known to Meta, so that sending asks it nothing."""
         if sending.names_files(request.data):
-            sending.upload(self._given(request), now=timezone.now())
+            self.files = sending.upload(self._given(request), now=timezone.now())
 
     def _given(self, request: Request) -> dict[str, Any]:
         given = valid(serializers.SendInput, request)
