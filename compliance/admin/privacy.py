@@ -23,7 +23,7 @@ from compliance.privacy.paper import certificate_pdf, words_of
 from config.lib import moments, streams
 from config.lib.addresses import Address, InvalidAddress
 from config.lib.admin import Call, EmptyState, OperatorForm, ReadOnlyAdmin, Step, verb
-from config.lib.admin.asking import access_of, require
+from config.lib.admin.asking import access_of, in_steps, require
 from config.lib.admin.rendering import badge, bar
 
 _MANAGE = "privacy.manage"
@@ -209,6 +209,7 @@ class PrivacyRequestAdmin(ReadOnlyAdmin[PrivacyRequest]):
         }
         return TemplateResponse(request, "admin/privacy/request.html", context)
 
+    @in_steps
     def copy_view(self, request: HttpRequest, key: UUID) -> HttpResponseBase:
         """Hand out the copy; that it was is noted."""
         row = self._row(request, key)

@@ -14,7 +14,7 @@ import structlog
 from django.conf import settings
 from django.core.mail import send_mail
 
-from config.lib import redis
+from config.lib import outward, redis
 from config.lib.jobs import Job
 
 logger = structlog.get_logger(__name__)
@@ -55,6 +55,7 @@ def send_hourly(title: str, detail: str, severity: Severity = Severity.WARNING) 
 
 def deliver(*, title: str, detail: str, severity: str) -> dict[str, int]:
     """Send the alert through every configured channel; return how many worked and failed."""
+    outward.require_no_transaction("alerts.deliver")
     counts = {"sent": 0, "failed": 0}
     for channel in _channels():
         try:

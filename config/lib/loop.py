@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 import uvloop
 
+from config.lib import outward
+
 T = TypeVar("T")
 
 _lock = threading.Lock()
@@ -21,7 +23,15 @@ _loops: dict[int, asyncio.AbstractEventLoop] = {}
 
 
 def submit(work: Coroutine[Any, Any, T]) -> Future[T]:
-    """Start a coroutine on the process's loop and return at once."""
+    """Start a coroutine on the process's loop and return at once.
+
+    Raises `TransactionOpen` inside a transaction: what runs there calls over the network.
+    """
+    try:
+        outward.require_no_transaction(work.__qualname__)
+    except outward.TransactionOpen:
+        work.close()
+        raise
     return asyncio.run_coroutine_threadsafe(work, _loop())
 
 

@@ -101,6 +101,9 @@ USE_TZ = True
 FORMAT_MODULE_PATH = ["config.formats"]
 SILENCED_SYSTEM_CHECKS: list[str] = []
 
+# A call over the network inside a transaction is a mistake: refused, or in production reported.
+REFUSE_CALLS_IN_TRANSACTIONS = DEBUG
+
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 

@@ -1,4 +1,4 @@
-"""What tests change: speed and addresses, never semantics."""
+"""What tests change: speed, addresses and how loud a mistake is, never semantics."""
 
 import os
 
@@ -8,6 +8,7 @@ from config.settings.base import INSTALLED_APPS
 from config.settings.celery import CACHES
 
 DEBUG = False
+REFUSE_CALLS_IN_TRANSACTIONS = True
 if "config.dev" not in INSTALLED_APPS:
     INSTALLED_APPS += ["config.dev"]
 

@@ -201,6 +201,7 @@ class ConversationAdmin(ReadOnlyAdmin[Conversation]):
             flash.success(request, "Closed." if is_open else "Open again.")
         return HttpResponseRedirect(_page_of(held))
 
+    @asking.in_steps
     @pages.needs(VIEW)
     def file_view(self, request: HttpRequest, key: UUID) -> HttpResponseBase:
         """Return a stored file of a message of this business."""

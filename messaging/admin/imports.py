@@ -170,6 +170,7 @@ class ContactImportAdmin(TenantAdmin[ContactImport]):
         html = pages.fragment(request, "import_progress", **_facts(held))
         return pages.live({"import-progress": html}, is_changed=not is_same)
 
+    @asking.in_steps
     @pages.needs("contacts.view")
     def refused_view(self, request: HttpRequest, key: Any) -> HttpResponseBase:
         """Download the refused rows."""

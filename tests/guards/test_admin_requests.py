@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from django import forms
 from django.contrib import admin
-from django.db import transaction
 from django.http import HttpRequest
 from django.test import Client
 
@@ -28,6 +27,7 @@ from messaging.webhooks.models import DeadLetter
 from tests.guards.pages import Page
 from tests.guards.tenants import Tenant, make_tenant
 from tests.guards.test_admin_pages import addresses, found_by_address, session_of, shown_on_pages
+from tests.undone import undone
 
 pytestmark = pytest.mark.django_db
 
@@ -144,10 +144,8 @@ def _sendings(page: Page, named: dict[str, str]) -> Iterator[tuple[str, dict[str
 
 def _undone(client: Client, method: str, url: str, data: dict[str, str]) -> str:
     """Return the text of an answer, and leave our own business as it was."""
-    with transaction.atomic(), tenancy.no_scope():
-        text = _text(getattr(client, method)(url, data))
-        transaction.set_rollback(True)
-    return text
+    with undone(), tenancy.no_scope():
+        return _text(getattr(client, method)(url, data))
 
 
 def _text(answer: Any) -> str:

@@ -6,7 +6,6 @@ import os
 from typing import Any
 
 import pytest
-from django.db import transaction
 from django.test import Client
 from rest_framework.test import APIClient
 
@@ -20,6 +19,7 @@ from tests.guards.routes import Route, all_routes
 from tests.guards.tenants import Tenant, make_tenant
 from tests.guards.test_admin_pages import addresses, session_of
 from tests.guards.test_isolation import FOREIGN, MISSING
+from tests.undone import undone
 
 WRITE = bool(os.environ.get("WRITE_RIGHTS"))
 # Nobody is told more than that something is there and not for them.
@@ -112,10 +112,8 @@ def asked(client: APIClient | Client, method: str, path: str) -> Any:
     """Ask, and take back whatever it did."""
     if isinstance(client, APIClient):
         client.raise_request_exception = False  # a Meta that is away is an answer
-    with transaction.atomic():
-        answer = getattr(client, method)(path)
-        transaction.set_rollback(True)
-    return answer
+    with undone():
+        return getattr(client, method)(path)
 
 
 def address_of(route: Route, tenant: Tenant) -> str:
