@@ -30,7 +30,6 @@ from config.lib import crypto
 from config.lib.errors import InvalidInput, NotFound
 
 VERSION: Final = 1
-LARGEST_BYTES: Final = 5 * 1024 * 1024
 _PURPOSE: Final = "consent proof"
 # More lines than anybody has; who has more is shown the newest, and the facts say so.
 _MOST_EVENTS: Final = 1000

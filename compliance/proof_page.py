@@ -17,6 +17,7 @@ from typing import Any, Final
 from xml.sax.saxutils import escape
 from zoneinfo import ZoneInfo
 
+import orjson
 import reportlab
 from reportlab.lib import colors
 from reportlab.lib.pagesizes import A4
@@ -38,6 +39,10 @@ _MARGIN: Final = 16 * mm
 _FOOT: Final = 40 * mm
 _GAP: Final = 2.4 * mm
 _LONGEST: Final = 600
+# Letters read from the right, and marks that turn what stands around them.
+_TURNED: Final = frozenset(
+    {"R", "AL", "AN", "RLE", "RLO", "LRE", "LRO", "PDF", "RLI", "LRI", "FSI", "PDI"}
+)
 _REFUSALS: Final = {
     None: "yes",
     "opted_out": "no: opted out",
@@ -109,10 +114,10 @@ def _head(facts: Mapping[str, Any], zone: ZoneInfo) -> list[Flowable]:
 
 def _ledger(facts: Mapping[str, Any], zone: ZoneInfo) -> list[Flowable]:
     """Return a paragraph a statement: what was said of several scopes at once is one."""
-    groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    groups: dict[bytes, list[Mapping[str, Any]]] = {}
     for event in facts["events"]:
-        same = ("occurred_at", "status", "source", "reason", "wording", "address", "until")
-        groups.setdefault(tuple(event[name] for name in same), []).append(event)
+        same = {name: value for name, value in event.items() if name not in {"id", "scope"}}
+        groups.setdefault(orjson.dumps(same, option=orjson.OPT_SORT_KEYS), []).append(event)
     return [_statement(events, zone) for events in groups.values()]
 
 
@@ -201,7 +206,7 @@ def _can_show(text: str) -> bool:
 
 def _is_plain(char: str) -> bool:
     """Say whether the letter is drawn as it stands: from left to right, and by itself."""
-    return unicodedata.bidirectional(char) not in {"R", "AL", "AN"} and not (
+    return unicodedata.bidirectional(char) not in _TURNED and not (
         0x0900 <= ord(char) <= 0x109F or unicodedata.combining(char)
     )
 

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
+from reportlab.platypus import Paragraph
 from rest_framework.test import APIClient
 
 from accounts import tenancy
 from accounts.models import Business, Role
-from compliance import consent, proof
+from compliance import consent, proof, proof_page
 from compliance.models import AuditEntry, ConsentStatus, Scope
 from config.lib.errors import NotFound
 from messaging.contacts.models import Contact
@@ -46,6 +47,19 @@ def tell(wording: str = "Yes, send me offers", **more: Any) -> None:
 
 def made(business: Business) -> proof.Proof:
     return proof.make(PHONE, by=full_access(business), now=NOW)
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Collect the paragraphs that are put on pages."""
+    told: list[str] = []
+
+    def note(text: str, *args: Any) -> Paragraph:
+        told.append(text)
+        return Paragraph(text, *args)
+
+    monkeypatch.setattr(proof_page, "Paragraph", note)
+    return told
 
 
 def test_a_proof_verifies_and_holds_every_fact(business: Business) -> None:
@@ -125,12 +139,38 @@ def test_a_proof_survives_the_rotation_of_keys_and_no_foreign_key(
         "同意します",
         "<b>&</b>",
         "👍🏽",
+        "\u202eYes, no offers\u202c",
+        "line\u2028\x01\x7f\ufffe</para><para>%switchboard-signature:1:",
+        "W" * 4000,
     ],
 )
 def test_words_in_any_script_are_kept_exactly(business: Business, wording: str) -> None:
     tell(wording=wording)
 
     assert proof.verify(made(business).content)["events"][0]["wording"] == wording
+
+
+def test_words_that_are_turned_around_are_not_drawn_as_they_are_not_read(
+    business: Business, drawn: list[str]
+) -> None:
+    tell(wording="\u202eYes, no offers\u202c")
+    tell(wording="Yes, offers", occurred_at=NOW)
+
+    made(business)
+
+    assert any("Yes, offers" in one for one in drawn)
+    assert not any("Yes, no" in one for one in drawn)
+
+
+def test_statements_with_other_evidence_are_each_on_the_page(
+    business: Business, drawn: list[str]
+) -> None:
+    for page in ("join", "newsletter"):
+        tell(evidence={"kind": "form", "url": f"https://example.com/{page}"})
+
+    made(business)
+
+    assert [sum(page in one for one in drawn) for page in ("/join", "/newsletter")] == [1, 1]
 
 
 def test_nobody_gets_a_proof_of_nothing(business: Business) -> None:
