@@ -29,6 +29,15 @@ def single_flight(name: str, *, ttl_seconds: int) -> Iterator[bool]:
             _release(key, owner)
 
 
+def prolong(name: str, *, ttl_seconds: int) -> None:
+    """Give the lock `name`, which this process holds, so much time again."""
+    key = redis.key("lock", name)
+    try:
+        redis.client().expire(key, ttl_seconds)
+    except redis_py.RedisError:
+        logger.warning("lock_not_prolonged", lock=key)
+
+
 def _take(key: str, owner: str, ttl_seconds: int) -> bool:
     try:
         return bool(redis.client().set(key, owner, nx=True, ex=ttl_seconds))

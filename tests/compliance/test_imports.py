@@ -10,6 +10,7 @@ from typing import Any
 
 import openpyxl
 import pytest
+import redis
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, transaction
 from django.test import Client
@@ -21,6 +22,7 @@ from accounts.models import Role, SignIn
 from compliance import consent, imports
 from compliance.models import AuditEntry, ConsentEvent, Scope
 from compliance.signals import consent_withdrawn
+from config.lib.redis import key as redis_key
 from messaging.contacts.models import Contact
 from tests.factories.cast import Cast, client_of, make_cast
 from tests.factories.compliance import opt_out
@@ -357,6 +359,30 @@ def test_whoever_is_signed_out_meanwhile_imports_no_further(held: list[int]) -> 
     assert answer.status_code == 401
     assert events().count() == 2
     assert AuditEntry.objects.get(action="consent.imported").details["events"] == 2
+
+
+def test_an_import_that_was_killed_holds_its_key_for_two_minutes_from_its_last_step(
+    held: list[int], redis_server: redis.Redis
+) -> None:
+    client = client_of(make_cast().bob)
+    left: list[Any] = []
+
+    def note(**_: Any) -> None:
+        [lock] = redis_server.scan_iter(match=redis_key("lock", "idempotency.*"))
+        left.append(redis_server.ttl(lock))
+        redis_server.expire(lock, 30)
+
+    consent_withdrawn.connect(note)
+    try:
+        body = {"source": "Fair", "commit": "true"}
+        file = SimpleUploadedFile("list.csv", OPT_OUTS.encode())
+        key = {"Idempotency-Key": "list-1"}
+        client.post(ROUTE, {**body, "file": file}, format="multipart", headers=key)
+    finally:
+        consent_withdrawn.disconnect(note)
+
+    assert len(left) == 3
+    assert all(30 < seconds <= 120 for seconds in left)
 
 
 def test_of_two_imports_with_one_key_at_once_one_works(held: list[int]) -> None:

@@ -29,8 +29,8 @@ HEADER: Final = "Idempotency-Key"
 REPLAYED: Final = "Idempotency-Replayed"
 KEPT: Final = timedelta(hours=24)
 LONGEST_KEY: Final = 255
-# A request that works in steps is over by then, or its process is dead.
-_STEPS_SECONDS: Final = 900
+# A request that works in steps begins the next one by then, or its process is dead.
+_STEP_SECONDS: Final = 120
 # Who lost a right in between may have it back by the next try.
 _OF_RIGHTS: Final = frozenset({401, 403})
 
@@ -109,7 +109,7 @@ def respond_in_steps(
     """As `respond_once`, for work that no one transaction holds.
 
     Of two requests at once one works. A kill leaves the steps that were committed and no answer:
-    the request may be sent again, so its steps must bear being repeated.
+    the request may be sent again after two minutes, so its steps must bear being repeated.
     """
     given = request.headers.get(HEADER)
     if given is None:
@@ -118,8 +118,7 @@ def respond_in_steps(
     fingerprint = _fingerprint(request)
     now = timezone.now()
     store: IdempotencyStore = import_string(settings.IDEMPOTENCY_STORE)()
-    name = f"idempotency.{hashlib.sha256(_name(slot)).hexdigest()}"
-    with locks.single_flight(name, ttl_seconds=_STEPS_SECONDS) as is_mine:
+    with locks.single_flight(_flight(slot), ttl_seconds=_STEP_SECONDS) as is_mine:
         if not is_mine:
             raise _in_progress()
         with transaction.atomic():
@@ -134,6 +133,16 @@ def respond_in_steps(
             with transaction.atomic():
                 _save(store, slot, fingerprint, response, now=now)
         return response
+
+
+def begin_step(request: Request) -> None:
+    """Keep the key of a request that works in steps for another one."""
+    if (given := request.headers.get(HEADER)) is not None:
+        locks.prolong(_flight(_slot(request, given)), ttl_seconds=_STEP_SECONDS)
+
+
+def _flight(slot: Slot) -> str:
+    return f"idempotency.{hashlib.sha256(_name(slot)).hexdigest()}"
 
 
 def _in_progress() -> InProgress:

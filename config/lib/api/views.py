@@ -109,6 +109,8 @@ class ApiMixin(APIView):
 
     def keep_rights(self) -> None:
         """Ask the caller's rights again, and keep them until the transaction ends."""
+        if self.in_steps:
+            idempotency.begin_step(self.request)
         import_string(settings.HOLD_RIGHTS)(self.request._request)
         self.check_permissions(self.request)
 
