@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from accounts.access import Access
 from accounts.tenancy import current_id
@@ -36,10 +36,14 @@ def put(
         )
     others = OptOutWord.objects.exclude(pk=row.pk if row else None)
     if said in {wording.normalise(other) for other in others.values_list("word", flat=True)}:
-        raise WordTaken("This word is on the list, perhaps in another spelling.", attr="word")
+        raise _taken()
     row = row or OptOutWord(business_id=current_id())
     row.word, row.effect, row.language = word, effect, language
-    row.save()
+    try:
+        with transaction.atomic():
+            row.save()
+    except IntegrityError as error:
+        raise _taken() from error
     _record("optout_word.saved", row, by)
     return row
 
@@ -49,6 +53,10 @@ def remove(*, row: OptOutWord, by: Access | None) -> None:
     """Let the word mean nothing again."""
     _record("optout_word.removed", row, by)
     row.delete()
+
+
+def _taken() -> WordTaken:
+    return WordTaken("This word is on the list, perhaps in another spelling.", attr="word")
 
 
 def _record(action: str, row: OptOutWord, by: Access | None) -> None:

@@ -31,8 +31,8 @@ CONSENT_MISSING: Final = "consent_missing"
 
 RefusalCode = Literal["opted_out", "blocked", "consent_missing"]
 
-# Meta's clock and ours may differ by this much; later instants count as now, so that nothing
-# dated in the future outranks an opt-out still to come.
+# Other clocks and ours may differ by this much; later instants count as now. A consent never
+# counts later than now, so that none outranks an opt-out still to come.
 CLOCK_SKEW: Final = timedelta(minutes=10)
 EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -143,7 +143,7 @@ def record(
             scope=scope,
             status=status,
             source=source,
-            occurred_at=_credible(occurred_at, now),
+            occurred_at=_credible(occurred_at, status, now),
             until=until,
             is_dated=is_dated,
             reason=reason,
@@ -185,7 +185,7 @@ def record_many(
             scope=scope,
             status=row.status,
             source=source,
-            occurred_at=_credible(row.occurred_at or now, now),
+            occurred_at=_credible(row.occurred_at or now, row.status, now),
             is_dated=row.occurred_at is not None or row.status == ConsentStatus.OPTED_OUT,
             reason=reason,
             wording=row.wording,
@@ -338,10 +338,11 @@ def _announce_withdrawn(events: Sequence[ConsentEvent]) -> None:
         consent_withdrawn.send(sender=ConsentWithdrawn, fact=fact)
 
 
-def _credible(occurred_at: datetime, now: datetime) -> datetime:
+def _credible(occurred_at: datetime, status: str, now: datetime) -> datetime:
     if occurred_at < EARLIEST:
         raise InvalidInput("The time of the consent is too long ago.", attr="occurred_at")
-    return occurred_at if occurred_at <= now + CLOCK_SKEW else now
+    latest = now if status == ConsentStatus.OPTED_IN else now + CLOCK_SKEW
+    return occurred_at if occurred_at <= latest else now
 
 
 def _distinct(addresses: Sequence[str]) -> list[str]:

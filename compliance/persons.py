@@ -40,6 +40,21 @@ def keys_of_many(addresses: Sequence[str]) -> dict[str, list[str]]:
     return found
 
 
+def hold(find: Callable[[], Sequence[str]]) -> list[str]:
+    """Return every address key of a person; none is left behind until the transaction ends.
+
+    `find` looks them up, and is asked again once they are held: whoever changes an address holds
+    it too (`carry`).
+    """
+    held: list[str] = []
+    while True:
+        keys = list(find())
+        if set(keys) <= set(held):
+            return keys
+        held = [*held, *keys]
+        consent.lock(held)
+
+
 def carry(*, before: Sequence[str], kept: Sequence[str], now: datetime) -> None:
     """Repeat under the addresses a person kept what they said under one they left.
 

@@ -81,7 +81,7 @@ def stored() -> ContactPolicy:
 @transaction.atomic
 def change(*, by: Access | None, **values: Any) -> ContactPolicy:
     """Change the policy of the business in scope. Raises `InvalidInput` naming the field."""
-    row = stored()
+    row: ContactPolicy = ContactPolicy.objects.select_for_update().get(pk=stored().pk)
     before = {name: _plain(getattr(row, name)) for name in values}
     for name, value in values.items():
         setattr(row, name, value)

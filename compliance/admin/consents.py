@@ -188,7 +188,7 @@ class ConsentAdmin(_OfAddress, ReadOnlyAdmin[Consent]):
     @transaction.atomic
     def _record(self, call: Call, status: ConsentStatus) -> None:
         consent.record(
-            addresses=persons.keys_of(call.data["address"]),
+            addresses=persons.hold(lambda: persons.keys_of(call.data["address"])),
             scopes=consent.expand(call.data["scope"]),
             status=status,
             source=ConsentEvent.Source.ADMIN,
@@ -196,6 +196,7 @@ class ConsentAdmin(_OfAddress, ReadOnlyAdmin[Consent]):
             now=call.now,
             reason=call.data["reason"],
             wording=call.data.get("wording", ""),
+            evidence={"kind": "operator", "operator": call.by.actor_name},
             actor=call.by.user,
         )
         audit.record(

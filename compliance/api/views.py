@@ -191,7 +191,7 @@ def _record(
 ) -> Response:
     now, by = timezone.now(), _caller(request)
     key = serializers.key_of(given["phone_number"])
-    keys = persons.keys_of(key)
+    keys = persons.hold(lambda: persons.keys_of(key))
     occurred_at = facts.pop("occurred_at", None) or now
     events = consent.record(
         addresses=keys,

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from accounts.models import User
-from compliance import audit, blocks, consent, ledger, proof
+from compliance import audit, blocks, consent, ledger, persons, proof
 from compliance.models import Consent, ConsentEvent, ConsentStatus
 from config.lib.admin import Call, asking, verb
 from messaging.admin.forms.consents import BlockForm
@@ -64,7 +64,7 @@ def record(
 ) -> None:
     """Record what an operator was told about a person, with who recorded it."""
     consent.record(
-        addresses=contact.address_keys,
+        addresses=_hold(contact),
         scopes=consent.expand(scope),
         status=status,
         source=_SOURCE,
@@ -89,7 +89,7 @@ def record(
 def lift(contact: Contact, *, by: User | None, now: datetime) -> None:
     """End the block of a person, with who ended it."""
     blocks.lift(
-        addresses=contact.address_keys,
+        addresses=_hold(contact),
         scopes=consent.expand("all"),
         source=_SOURCE,
         now=now,
@@ -104,6 +104,16 @@ def lift(contact: Contact, *, by: User | None, now: datetime) -> None:
         details={"scope": "all"},
         actor=by,
     )
+
+
+def _hold(contact: Contact) -> list[str]:
+    """Return the addresses of a person, who changes none until the transaction ends."""
+
+    def find() -> list[str]:
+        current: Contact | None = Contact.objects.filter(pk=contact.pk).first()
+        return (current or contact).address_keys
+
+    return persons.hold(find)
 
 
 class ConsentVerbs:

@@ -81,7 +81,10 @@ def _imports(*, after: str = "") -> Iterator[ContactImport]:
 def _clear(
     held: ContactImport, person: Person, names: Collection[str], now: datetime
 ) -> dict[str, int]:
-    current: ContactImport = ContactImport.objects.select_for_update(of=("self",)).get(pk=held.pk)
+    rows = ContactImport.objects.select_for_update(of=("self",))
+    current: ContactImport | None = rows.filter(pk=held.pk).first()
+    if current is None:
+        return {}  # discarded meanwhile
     if current.status == Status.IMPORTING:
         raise Later("A file of contacts is just being imported.")
     if current.status not in {Status.DONE, Status.FAILED}:

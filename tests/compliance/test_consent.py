@@ -99,6 +99,23 @@ def test_a_date_in_the_future_counts_as_now(business: Business) -> None:
     assert refusal() == "opted_out"
 
 
+def test_a_consent_from_a_clock_that_is_fast_outranks_no_opt_out_that_follows(
+    business: Business,
+) -> None:
+    tell(IN, NOW + timedelta(minutes=9))
+
+    consent.record(
+        addresses=[PHONE],
+        scopes=[MARKETING],
+        status=OUT,
+        source="admin",
+        occurred_at=NOW + timedelta(minutes=1),
+        now=NOW + timedelta(minutes=1),
+    )
+
+    assert refusal() == "opted_out"
+
+
 def test_a_date_before_computers_is_refused(business: Business) -> None:
     with pytest.raises(InvalidInput):
         tell(IN, datetime(1969, 1, 1, tzinfo=UTC))
