@@ -54,7 +54,7 @@ def check_all(*, now: datetime) -> dict[str, int]:
     counts = {"trails": len(wanted), "broken": 0, "failed": 0}
     for business_id in wanted:
         counts["failed"] += 1
-        with apart.apart("audit.check", business_id=str(business_id)):
+        with apart.going_on("audit.check", business_id=str(business_id)):
             counts["broken"] += bool(check(business_id, now=now))
             counts["failed"] -= 1
     return counts

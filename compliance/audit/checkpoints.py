@@ -48,7 +48,7 @@ class ChainNotFollowing(Exception):
 
 
 def write(head: Head, *, now: datetime) -> bool:
-    """Store a signed checkpoint unless the newest one says the same; tell whether it did.
+    """Store a signed checkpoint unless the newest one covers as much; tell whether it did.
 
     Raises `ChainNotFollowing`, and leaves the checkpoints as they are, when the chain lost what
     the newest one signed: signing its new end would hide that.
@@ -58,7 +58,7 @@ def write(head: Head, *, now: datetime) -> bool:
     names = _names(place, folder)
     day = now.astimezone(UTC).strftime("%Y-%m-%d")
     name = f"{day}-{head.position:012d}.json"
-    if not head.position or (names and _position(names[-1]) == head.position):
+    if not head.position or (names and _position(names[-1]) >= head.position):
         return False
     place.save(f"{folder}/{name}", ContentFile(_signed(head, now)))
     for old in names:

@@ -23,7 +23,7 @@ def run(*, now: datetime) -> dict[str, int]:
     counts = {"sealed": 0, "checkpoints": 0, "unsigned": 0, "lost": 0}
     signed: dict[UUID | None, Head | None] = {}
     for business_id in chain.businesses_waiting():
-        with apart.apart("audit.seal", business_id=str(business_id)):
+        with apart.going_on("audit.seal", business_id=str(business_id)):
             counts["sealed"] += chain.seal(business_id, now=now)
         signed[business_id] = _sign(business_id, now)
     with apart.going_on("audit.witness"):

@@ -19,7 +19,7 @@ from django.utils import timezone
 from accounts import tenancy
 from accounts.models import Business
 from compliance import audit
-from compliance.audit import canonical, chain, checkpoints, sealing, verify
+from compliance.audit import canonical, chain, checking, checkpoints, sealing, verify
 from compliance.models import AuditEntry, AuditLink, AuditPending
 from config.lib.ids import new_id
 from tests.database import owner_url, url_for
@@ -339,6 +339,48 @@ def test_a_checkpoint_is_written_only_when_the_chain_grew(trail: Business, outsi
     assert (one.head, one.is_genuine) == (chain.head(trail.pk), True)
     assert one.head.position == 33
     assert [path.name for path in (outside / str(trail.pk)).iterdir()] == [one.name]
+
+
+def test_a_long_backlog_is_sealed_batch_by_batch(trail: Business, as_owner: Owner) -> None:
+    entries = [AuditEntry(business=trail, action="sender.paused") for _ in range(chain.BATCH + 10)]
+    for entry in entries:
+        entry.signature = canonical.sign(entry)
+    AuditEntry.objects.bulk_create(entries)
+    most = 30 + chain.BATCH
+    as_owner(f"ALTER TABLE compliance_auditlink ADD CONSTRAINT trial CHECK (position <= {most})")
+
+    try:
+        sealing.run(now=timezone.now())
+    finally:
+        as_owner("ALTER TABLE compliance_auditlink DROP CONSTRAINT trial")
+
+    assert chain.head(trail.pk).position == most
+    assert list(checkpoints.read(trail.pk))[-1].head.position == most
+
+
+def test_a_check_that_took_long_puts_back_no_older_checkpoint(trail: Business) -> None:
+    before = chain.head(trail.pk)
+    write(2)
+    sealing.run(now=timezone.now())
+
+    assert not checkpoints.write(before, now=timezone.now())
+
+    assert [one.head for one in checkpoints.read(trail.pk)] == [chain.head(trail.pk)]
+
+
+def test_no_checkpoint_is_ahead_of_the_chain(trail: Business, as_owner: Owner) -> None:
+    write(3)
+    as_owner(
+        "ALTER TABLE compliance_auditentry ADD CONSTRAINT trial CHECK (action <> 'audit.verified')"
+    )
+
+    try:
+        assert checking.check_all(now=timezone.now())["failed"] > 0
+    finally:
+        as_owner("ALTER TABLE compliance_auditentry DROP CONSTRAINT trial")
+
+    assert list(checkpoints.read(trail.pk))[-1].head == chain.head(trail.pk)
+    assert found(trail) == []
 
 
 def test_signatures_survive_a_new_key_and_show_a_dropped_one(
