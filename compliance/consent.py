@@ -69,9 +69,10 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class ConsentRow:
-    """What one row of a file says about one person.
+    """What one row of a file says about one person, or what an address they left said.
 
-    `occurred_at` None: the file does not say when. Such an opt-in yields to any dated event.
+    `occurred_at` None: the file does not say when. Such an opt-in yields to any dated event, as
+    does one that is not `is_dated`. `until` is for blocks alone.
     """
 
     addresses: Sequence[str]
@@ -81,6 +82,8 @@ class ConsentRow:
     wording: str = ""
     language: str = ""
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    is_dated: bool = True
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +179,8 @@ def record_many(
 ) -> Recorded:
     """Write a page of an import (up to some thousand rows) in one statement.
 
-    Locks the addresses that opt out, then states in the order of their addresses; keep one page
-    to a transaction.
+    All rows are blocks or none. Locks the addresses that opt out, then states in the order of
+    their addresses; keep one page to a transaction.
     """
     events = [
         ledger.event(
@@ -186,7 +189,9 @@ def record_many(
             status=row.status,
             source=source,
             occurred_at=_credible(row.occurred_at or now, row.status, now),
-            is_dated=row.occurred_at is not None or row.status == ConsentStatus.OPTED_OUT,
+            until=row.until,
+            is_dated=row.is_dated
+            and (row.occurred_at is not None or row.status == ConsentStatus.OPTED_OUT),
             reason=reason,
             wording=row.wording,
             language=row.language,

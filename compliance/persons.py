@@ -6,11 +6,14 @@ what is recorded or asked under one address holds for all of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from compliance import consent, evidence
+from compliance.consent import ConsentRow
 from compliance.models import Consent, ConsentEvent, ConsentStatus, Scope
 
 # From address keys to all keys of the same person, in the business in scope; may leave out who is
@@ -18,6 +21,7 @@ from compliance.models import Consent, ConsentEvent, ConsentStatus, Scope
 Finder = Callable[[Sequence[str]], Mapping[str, Sequence[str]]]
 
 _finders: Final[list[Finder]] = []
+_REASON: Final = "the person changed address"
 
 
 def register(finder: Finder) -> None:
@@ -55,6 +59,19 @@ def hold(find: Callable[[], Sequence[str]]) -> list[str]:
         consent.lock(held)
 
 
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A person who had the addresses `before` and has `kept` now."""
+
+    before: Sequence[str]
+    kept: Sequence[str]
+
+    @property
+    def leaves(self) -> bool:
+        """Whether they left an address: only then is there anything to carry."""
+        return not set(self.before) <= set(self.kept)
+
+
 def carry(*, before: Sequence[str], kept: Sequence[str], now: datetime) -> None:
     """Repeat under the addresses a person kept what they said under one they left.
 
@@ -63,23 +80,53 @@ def carry(*, before: Sequence[str], kept: Sequence[str], now: datetime) -> None:
     an opt-in counts only for addresses that are new. Holds all of them, so that what is just being
     said under the old one is repeated too. Call it inside a transaction.
     """
-    if not set(before) - set(kept):
+    carry_all([Move(before, kept)], now=now)
+
+
+def carry_all(moves: Sequence[Move], *, now: datetime) -> None:
+    """Carry for many people in a few statements; no address stands in two of the moves."""
+    moves = [move for move in moves if move.leaves]
+    if not moves:
         return
-    consent.lock([*before, *kept])
-    fresh = [key for key in kept if key not in before]
-    rows = list(Consent.objects.filter(address__in={*before, *kept}).select_related("event"))
-    said = [row for row in rows if row.address in before]
-    told = [row for row in said if row.status is not None]
+    keys = {key for move in moves for key in (*move.before, *move.kept)}
+    consent.lock(list(keys))
+    held: dict[str, list[Consent]] = defaultdict(list)
+    for row in Consent.objects.filter(address__in=keys).select_related("event"):
+        held[row.address].append(row)
+    stands: list[ConsentRow] = []
+    blocks: list[ConsentRow] = []
+    for move in moves:
+        rows = [row for key in {*move.before, *move.kept} for row in held.get(key, ())]
+        stands += _stands(move, rows)
+        blocks += _blocks(move, rows, now)
+    for told in filter(None, (stands, blocks)):
+        consent.record_many(told, source=ConsentEvent.Source.META, now=now, reason=_REASON)
+
+
+def _stands(move: Move, rows: Sequence[Consent]) -> Iterator[ConsentRow]:
+    """Yield what was said for and against; one word a scope."""
+    fresh = [key for key in move.kept if key not in move.before]
+    told = [row for row in rows if row.address in move.before and row.status is not None]
     ranked = sorted(told, key=lambda row: (row.status == ConsentStatus.OPTED_OUT, row.changed_at))
     for row in {row.scope: row for row in ranked}.values():
         if row.status == ConsentStatus.OPTED_OUT:
-            _repeat(row, kept, at=_last_word(rows, row.scope, row.changed_at), now=now)
+            yield _repeated(row, move.kept, at=_last_word(rows, row.scope, row.changed_at))
         elif fresh:
-            _repeat(row, fresh, at=row.changed_at, now=now)
-    for row in said:
+            yield _repeated(row, fresh, at=row.changed_at)
+
+
+def _blocks(move: Move, rows: Sequence[Consent], now: datetime) -> Iterator[ConsentRow]:
+    """Yield the blocks that still work."""
+    for row in (row for row in rows if row.address in move.before):
         if row.blocked_at and row.blocked_until and row.blocked_until > now and not _is_lifted(row):
-            at = _last_word(rows, row.scope, row.blocked_at)
-            _repeat_block(row, kept, at=at, now=now)
+            yield ConsentRow(
+                addresses=move.kept,
+                scopes=[Scope(row.scope)],
+                status=ConsentStatus.BLOCKED,
+                occurred_at=_last_word(rows, row.scope, row.blocked_at),
+                until=row.blocked_until,
+                evidence={"kind": evidence.CARRIED},
+            )
 
 
 def _last_word(rows: Sequence[Consent], scope: str, at: datetime) -> datetime:
@@ -92,31 +139,14 @@ def _is_lifted(row: Consent) -> bool:
     return bool(is_in and row.blocked_at and row.changed_at > row.blocked_at)
 
 
-def _repeat(row: Consent, keys: Sequence[str], *, at: datetime, now: datetime) -> None:
-    consent.record(
+def _repeated(row: Consent, keys: Sequence[str], *, at: datetime) -> ConsentRow:
+    return ConsentRow(
         addresses=keys,
         scopes=[Scope(row.scope)],
         status=ConsentStatus(row.status or ""),
-        source=ConsentEvent.Source.META,
         occurred_at=at,
         is_dated=row.is_dated,
-        now=now,
-        reason="the person changed address",
         wording=row.event.wording,
         language=row.event.language,
         evidence={"kind": evidence.CARRIED, "carried_from_event": str(row.event_id)},
-    )
-
-
-def _repeat_block(row: Consent, keys: Sequence[str], *, at: datetime, now: datetime) -> None:
-    consent.record(
-        addresses=keys,
-        scopes=[Scope(row.scope)],
-        status=ConsentStatus.BLOCKED,
-        source=ConsentEvent.Source.META,
-        occurred_at=at,
-        until=row.blocked_until,
-        now=now,
-        reason="the person changed address",
-        evidence={"kind": evidence.CARRIED},
     )

@@ -9,7 +9,7 @@ is known, the newest fact wins:
     two contacts, one incomplete  they are the same person: merged, the older one stays
     two complete contacts         the BSUID says who it is; the phone moves to that contact
 
-A person who gets another address keeps what they said about consent (`persons.carry`).
+A person who gets another address keeps what they said about consent (`persons`).
 """
 
 from __future__ import annotations
@@ -236,13 +236,15 @@ _SAVE: Final = """
 
 @dataclass(slots=True)
 class _Book:
-    """Contacts at hand, by each address; what changed and who became whom."""
+    """Contacts at hand, by each address; what changed, who left an address, who became whom."""
 
     now: datetime
     by_phone: dict[str, Contact] = field(default_factory=dict)
     by_bsuid: dict[str, Contact] = field(default_factory=dict)
     changed: dict[UUID, Contact] = field(default_factory=dict)
     became: dict[UUID, UUID] = field(default_factory=dict)
+    moves: list[persons.Move] = field(default_factory=list)
+    moving: set[str] = field(default_factory=set)
 
     def put(self, contacts: Iterable[Contact]) -> None:
         for contact in contacts:
@@ -285,6 +287,7 @@ class _Book:
 
     def save(self) -> None:
         """Write what changed in one statement: Django's own takes a second for 500 people."""
+        self._carry()
         if not self.changed:
             return
         rows = [self.changed[pk] for pk in sorted(self.changed)]
@@ -307,7 +310,7 @@ class _Book:
         winner.bsuid = winner.bsuid or bsuid
         self.changed[winner.pk] = winner
         self.put([winner])
-        persons.carry(before=said, kept=winner.address_keys, now=self.now)
+        self._move(persons.Move(said, winner.address_keys))
         return winner
 
     def _take_phone(self, contact: Contact) -> None:
@@ -317,7 +320,7 @@ class _Book:
             del self.by_phone[contact.phone_key]
         contact.phone, contact.phone_key, contact.wa_id = "", None, ""
         contact.save(update_fields=["phone", "phone_key", "wa_id", "updated_at"])
-        persons.carry(before=before, kept=contact.address_keys, now=self.now)
+        self._move(persons.Move(before, contact.address_keys))
 
     def _address(self, contact: Contact, fact: _Fact) -> None:
         before = contact.address_keys
@@ -332,7 +335,22 @@ class _Book:
             return
         self.changed[contact.pk] = contact
         self.put([contact])
-        persons.carry(before=before, kept=contact.address_keys, now=self.now)
+        self._move(persons.Move(before, contact.address_keys))
+
+    def _move(self, move: persons.Move) -> None:
+        """Have consent follow, with that of all others unless it is theirs that moves on."""
+        if not move.leaves:
+            return
+        keys = {*move.before, *move.kept}
+        if keys & self.moving:
+            self._carry()
+        self.moves.append(move)
+        self.moving |= keys
+
+    def _carry(self) -> None:
+        persons.carry_all(self.moves, now=self.now)
+        self.moves.clear()
+        self.moving.clear()
 
     def _forget(self, contact: Contact) -> None:
         self.changed.pop(contact.pk, None)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts import tenancy
 from accounts.models import Business
@@ -190,6 +191,36 @@ def test_a_new_user_id_keeps_the_contact(business: Business) -> None:
 
     assert (moved.pk, moved.bsuid) == (contact.pk, "ES.2")
     assert isinstance(consent.check(addresses=["ES.2"], scope=Scope.UTILITY), consent.Refused)
+
+
+def test_many_new_user_ids_take_no_more_statements_than_few(business: Business) -> None:
+    def statements(count: int, prefix: str) -> int:
+        phones = [f"+3460{prefix}{n:06d}" for n in range(count)]
+        for n, phone in enumerate(phones):
+            ContactFactory.create(business=business, phone=phone, bsuid=f"ES.{prefix}{n}")
+            opt_in(business, phone, at=NOW)
+            opt_out(business, f"ES.{prefix}{n}", at=NOW)
+        with CaptureQueriesContext(connection) as caught:
+            resolve(*[Person(phone=one, bsuid=f"ES.9{prefix}{n}") for n, one in enumerate(phones)])
+        for n in range(count):
+            address = [f"ES.9{prefix}{n}"]
+            decision = consent.check(addresses=address, scope=Scope.MARKETING)
+            assert decision == consent.Refused("opted_out")
+        return len(caught)
+
+    assert statements(2, "1") == statements(20, "2")
+
+
+def test_a_person_who_changes_twice_at_once_keeps_their_opt_out(business: Business) -> None:
+    known = ContactFactory.create(business=business, phone=PHONE, bsuid="BR.1")
+    opt_out(business, "BR.1", at=NOW)
+
+    moved = resolve(Person(phone=PHONE, bsuid="BR.2"), Person(phone=PHONE, bsuid="BR.3"))
+
+    assert [one.pk for one in moved] == [known.pk] * 2
+    for address in (*known.address_keys, "BR.2", "BR.3"):
+        decision = consent.check(addresses=[address], scope=Scope.MARKETING)
+        assert decision == consent.Refused("opted_out")
 
 
 def test_a_changed_number_that_is_known_already_merges(business: Business) -> None:
