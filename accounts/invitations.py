@@ -27,6 +27,7 @@ from accounts.models import Invitation, Membership, User
 from accounts.signals import InvitationChanged, invitation_changed
 from accounts.tenancy import Door, current_id
 from config.lib import locks, outward
+from config.lib.apart import going_on
 from config.lib.errors import Conflict, NotAllowed, NotFound
 
 logger = structlog.get_logger(__name__)
@@ -36,6 +37,7 @@ BATCH: Final = 100
 MOST_FAILURES: Final = 20
 # Longer than the mail server is waited for.
 MAIL_SECONDS: Final = 60
+EXPIRED: Final = "expired"
 _KNOWN: Final = "You have an account already: sign in, then accept."
 _signer: Final = signing.Signer(salt="accounts.invitation")
 Status = Invitation.Status
@@ -76,10 +78,10 @@ def invite(*, email: str, role: str, by: Access, now: datetime, name: str = "") 
     """
     grants.require_role_within(role, by=by)
     email = email.strip().lower()
-    if members.list_members().filter(user__email__iexact=email).exists():
+    if members.list_members().filter(user__email=email).exists():
         raise members.AlreadyMember("This person is already a member.", attr="email")
     members.require_second_person(email=email, role=role, by=by, now=now)
-    pending = Invitation.objects.filter(email__iexact=email, status=Status.PENDING)
+    pending = Invitation.objects.filter(email=email, status=Status.PENDING)
     pending.filter(expires_at__lte=now).update(status=Status.REVOKED, answered_at=now)
     try:
         with transaction.atomic():
@@ -134,7 +136,7 @@ def list_mine(user: User, *, now: datetime) -> list[Invitation]:
     """List what this person is invited to, in any business."""
     with tenancy.across(Door.SIGN_IN):
         rows = Invitation.across_businesses.select_related("business", "invited_by")
-        return list(rows.filter(_is_open(now), email__iexact=user.email).order_by("-id")[:50])
+        return list(rows.filter(_is_open(now), email=user.email.lower()).order_by("-id")[:50])
 
 
 def find_by_link(token: str, *, now: datetime) -> Invitation | None:
@@ -151,13 +153,13 @@ def find_by_link(token: str, *, now: datetime) -> Invitation | None:
 
 def has_account(invitation: Invitation) -> bool:
     """Tell whether the person invited can sign in: for whoever came by the link only."""
-    return User.objects.filter(email__iexact=invitation.email).exists()
+    return User.objects.find(invitation.email) is not None
 
 
 def get_mine(user: User, invitation_id: UUID | None, *, now: datetime) -> Invitation:
     """Return an open invitation to this person; raise `NotFound` for any other."""
     with tenancy.across(Door.SIGN_IN):
-        rows = Invitation.across_businesses.filter(_is_open(now), email__iexact=user.email)
+        rows = Invitation.across_businesses.filter(_is_open(now), email=user.email.lower())
         found: Invitation | None = rows.filter(pk=invitation_id).first() if invitation_id else None
     if found is None:
         raise NotFound("No such invitation.")
@@ -218,7 +220,8 @@ def mail_due(*, now: datetime) -> dict[str, int]:
         due = list(rows.order_by("id").values_list("pk", "business_id")[:BATCH])
     done = {"sent": 0, "failed": 0}
     for id_, business_id in due:
-        with tenancy.scope(business_id):
+        outcome: bool | None = False
+        with going_on("invitations.mail", invitation=str(id_)), tenancy.scope(business_id):
             outcome = _mail(id_, now)
         if outcome is not None:
             done["sent" if outcome else "failed"] += 1
@@ -241,14 +244,20 @@ def _mail_alone(id_: UUID, now: datetime) -> bool | None:
     context = {"invitation": found, "link": link_of(found), "days": LIFETIME.days}
     text = render_to_string("mail/invitation.txt", context)
     try:
-        send_mail(f"Join {found.business.name} on Switchboard", text, None, [found.email])
-    except OSError as error:
+        send_mail(_subject(found), text, None, [found.email])
+    except (OSError, ValueError) as error:  # the server, or what no mail can carry
         logger.warning("invitation_not_mailed", invitation=str(id_), error=type(error).__name__)
         told: dict[str, Any] = {"mail_failures": F("mail_failures") + 1}
     else:
         told = {"mailed_at": now}
     Invitation.objects.filter(pk=id_, nonce=found.nonce).update(**told)
     return "mailed_at" in told
+
+
+def _subject(invitation: Invitation) -> str:
+    """Return one line, whatever the business is called."""
+    name = " ".join(invitation.business.name.split())
+    return f"Join {name} on Switchboard"
 
 
 def link_of(invitation: Invitation) -> str:
@@ -260,8 +269,15 @@ def link_of(invitation: Invitation) -> str:
 def state_of(invitation: Invitation, now: datetime) -> str:
     """Return the status, with one whose time is over called so."""
     if invitation.status == Status.PENDING and invitation.expires_at <= now:
-        return "expired"
+        return EXPIRED
     return invitation.status
+
+
+def in_state(rows: QuerySet[Invitation], state: str, now: datetime) -> QuerySet[Invitation]:
+    """Narrow to those whose `state_of` is this one."""
+    if state == EXPIRED:
+        return rows.filter(status=Status.PENDING, expires_at__lte=now)
+    return rows.filter(_is_open(now)) if state == Status.PENDING else rows.filter(status=state)
 
 
 def _is_open(now: datetime) -> Q:

@@ -79,11 +79,15 @@ class UserManager(BaseUserManager["User"]):
         """Create a platform admin: staff of every business."""
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 
-    def get_by_natural_key(self, username: str | None) -> User:
+    def find(self, email: str) -> User | None:
         """Return the user with this e-mail, in the spelling failed sign-ins are counted by.
 
         `iexact` would find more: PostgreSQL holds a dotless i for an i.
         """
+        return self.filter(email=email.strip().lower()).first()
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        """Return the user with this e-mail; raise `User.DoesNotExist`."""
         return self.get(email=(username or "").strip().lower())
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils import timezone
 from django_filters import rest_framework as filters
 
+from accounts import invitations
 from accounts.models import ApiKey, Business, Invitation, Membership, Role
 from config.lib.api.filters import StrictFilterSet
 
@@ -38,11 +40,17 @@ class ApiKeyFilter(StrictFilterSet):
 class InvitationFilter(StrictFilterSet):
     """Invitations by what became of them."""
 
-    status = filters.ChoiceFilter(choices=Invitation.Status.choices)
+    status = filters.ChoiceFilter(
+        choices=[*Invitation.Status.choices, (invitations.EXPIRED, "Expired")], method="by_status"
+    )
 
     class Meta:
         model = Invitation
         fields = ("status",)
+
+    def by_status(self, rows: QuerySet[Invitation], _: str, status: str) -> QuerySet[Invitation]:
+        """Keep those that are in this state now."""
+        return invitations.in_state(rows, status, timezone.now())
 
 
 class MemberFilter(StrictFilterSet):

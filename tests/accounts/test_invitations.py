@@ -15,7 +15,7 @@ from rest_framework.test import APIClient
 from accounts import invitations, tenancy
 from accounts.models import Invitation, Membership, Role, SecurityPolicy, SignIn, User
 from accounts.signals import InvitationChanged, invitation_changed
-from tests.factories.accounts import PASSWORD, issue_key
+from tests.factories.accounts import PASSWORD, MembershipFactory, UserFactory, issue_key
 from tests.factories.cast import Cast, client_of, client_of_key
 
 INVITATIONS = "/api/invitations"
@@ -310,3 +310,50 @@ def test_joining_puts_nobody_into_another_business(cast: Cast) -> None:
 
     rows = Membership.objects.filter(user__email="dora@example.com")
     assert [row.business for row in rows] == [cast.business]
+
+
+def test_a_mail_that_cannot_be_written_keeps_no_other_back(
+    cast: Cast, mailoutbox: list[Any]
+) -> None:
+    client_of(cast.alice).patch(f"/api/businesses/{cast.business.pk}", {"name": "Alice\nFlowers"})
+    odd = invite(cast)
+    Invitation.across_businesses.filter(pk=odd.pk).update(email="dora\n@example.com")
+    client_of(cast.alice).post(INVITATIONS, {"email": "emil@example.com", "role": "agent"})
+    client_of(cast.charlie).post(INVITATIONS, {"email": "eve@example.com", "role": "agent"})
+
+    counts = invitations.mail_due(now=timezone.now())
+
+    odd.refresh_from_db()
+    assert (counts, odd.mail_failures) == ({"sent": 2, "failed": 1}, 1)
+    assert [mail.subject for mail in mailoutbox] == [
+        "Join Alice Flowers on Switchboard",
+        "Join Charlie's Cheese on Switchboard",
+    ]
+
+
+def test_an_address_that_only_looks_the_same_is_another_person(cast: Cast) -> None:
+    look_alike = UserFactory.create(email="ivan@gma\u0131l.com")
+    MembershipFactory.create(business=cast.other_business, user=look_alike, role=Role.AGENT)
+    invitation = invite(cast, email="ivan@gmail.com", role="agent")
+    theirs = client_of(look_alike)
+
+    accepted = theirs.post(f"{MINE}/{invitation.pk}/accept")
+    joined = join(invitation)
+
+    assert theirs.get(MINE).json() == []
+    assert accepted.status_code == 404
+    assert joined.status_code == 201
+
+
+def test_one_that_has_ended_is_listed_as_expired(cast: Cast) -> None:
+    over, alive = invite(cast), invite(cast, email="emil@example.com", role="agent")
+    now = timezone.now()
+    Invitation.across_businesses.filter(pk=over.pk).update(expires_at=now)
+    alice = client_of(cast.alice)
+
+    found = {
+        state: [one["id"] for one in alice.get(f"{INVITATIONS}?status={state}").json()["results"]]
+        for state in ("pending", "expired", "declined")
+    }
+
+    assert found == {"pending": [str(alive.pk)], "expired": [str(over.pk)], "declined": []}
