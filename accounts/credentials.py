@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
 
-import structlog
 from django.db import IntegrityError, transaction
 
 from accounts.access import Access
@@ -22,11 +21,9 @@ from accounts.signals import (
     whatsapp_account_connected,
 )
 from accounts.tenancy import Door, across, current_id, scope
-from config.lib import crypto, graph, loop, outward
+from config.lib import graph, loop, outward
 from config.lib.errors import Conflict, InvalidInput, NotFound, Unavailable
 from config.lib.outward import KeepRights, nobodys_rights
-
-logger = structlog.get_logger(__name__)
 
 Health = WhatsAppAccount.TokenHealth
 
@@ -158,17 +155,6 @@ def check_all(*, now: datetime) -> dict[str, int]:
 def note_refused(*, account: WhatsAppAccount, now: datetime) -> None:
     """Keep that Meta refused the account's token on a call made for another reason."""
     _note_health_of(account, account.access_token, Health.INVALID, now)
-
-
-@across(Door.COMMAND)
-def reseal_all() -> int:
-    """Encrypt every stored token again under the newest key; return how many."""
-    resealed = 0
-    for account in WhatsAppAccount.across_businesses.order_by("id"):
-        account.save(update_fields=["access_token"])
-        resealed += 1
-    logger.info("tokens_resealed", count=resealed, key=crypto.key_fingerprint())
-    return resealed
 
 
 def describe(*, waba_id: str, access_token: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from accounts import credentials, tenancy
+from accounts import credentials, seals, tenancy
 from accounts.graph import client
 from accounts.models import WhatsAppAccount
 from accounts.signals import (
@@ -160,7 +160,7 @@ def test_tokens_are_sealed_again_under_a_new_key(
     account = connect(in_scope)
     settings.FIELD_ENCRYPTION_KEYS = ["a new key", *settings.FIELD_ENCRYPTION_KEYS]
 
-    assert credentials.reseal_all() == 1
+    assert seals.reseal_all()["WhatsApp accounts"] == 1
 
     settings.FIELD_ENCRYPTION_KEYS = ["a new key"]
     account.refresh_from_db()

@@ -209,6 +209,7 @@ COMMANDS = {
     "export_api_docs": "reads no rows",
     "replay_erasures": "",
     "reseal_privacy_key": "",
+    "reseal_secrets": "",
     "sandbox": "reads no rows",
     "serve": "starts processes",
     "verify_audit": "",
@@ -287,6 +288,7 @@ def test_erasures_of_every_business_are_replayed_at_the_shell(tenants: list[Tena
     _run("privacy.sweep")
 
     assert "1 privacy keys sealed again" in _command("reseal_privacy_key")
+    assert f"{len(tenants)} WhatsApp accounts sealed again" in _command("reseal_secrets")
     told = _command("replay_erasures")
     assert "2 erasures on the list" in told
     assert "0 of businesses that are not here" in told
