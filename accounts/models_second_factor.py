@@ -37,7 +37,7 @@ class Authenticator(ThrottlingMixin, Device):  # type: ignore[misc]  # django-ot
 
 
 class RecoveryCode(models.Model):
-    """A code that stands in for the app once; a keyed hash of it is all that is kept."""
+    """A code that stands in for the app once; kept as a hash under the app's own secret."""
 
     user = models.ForeignKey(
         "accounts.User", on_delete=models.CASCADE, related_name="recovery_codes"

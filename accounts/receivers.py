@@ -8,7 +8,7 @@ from django.contrib.auth import user_logged_in, user_logged_out, user_login_fail
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts import lockout, sign_ins
+from accounts import lockout, sign_ins, tokens
 from accounts.models import SignIn, User
 from accounts.signals import SignedIn, SignInFailed, sign_in_failed, signed_in
 
@@ -51,14 +51,15 @@ def end_sign_in(request: HttpRequest | None, **_: Any) -> None:
 
 
 def announce_failure(
-    credentials: dict[str, Any], request: HttpRequest | None = None, **_: Any
+    sender: object, credentials: dict[str, Any], request: HttpRequest | None = None, **_: Any
 ) -> None:
     """Announce a refused sign-in by a page."""
     if not _is_page(request):
         return
-    email = str(credentials.get("username", ""))[:254]
-    user_id = User.objects.filter(email__iexact=email).values_list("pk", flat=True).first()
-    fact = SignInFailed(user_id=user_id, door="admin", code="invalid_credentials")
+    user = User.objects.find(str(credentials.get("username", ""))[:254])
+    is_code = sender is tokens.SecondFactorInvalid
+    code = tokens.SecondFactorInvalid.code if is_code else tokens.SignInRefused.code
+    fact = SignInFailed(user_id=user.pk if user else None, door="admin", code=code)
     sign_in_failed.send(sender=User, fact=fact)
 
 

@@ -7,6 +7,8 @@ Announces `SecondFactorChanged`.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import secrets
 from base64 import b32decode, b32encode
 from datetime import datetime, timedelta
@@ -20,7 +22,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
 from django_otp.oath import TOTP
 
-from accounts import grants, holdings, sign_ins, tenancy
+from accounts import grants, holdings, sign_ins, standing, tenancy
 from accounts.access import Access
 from accounts.models import (
     Authenticator,
@@ -32,7 +34,6 @@ from accounts.models import (
 )
 from accounts.signals import SecondFactorChanged, second_factor_changed
 from accounts.tenancy import Door
-from config.lib import crypto
 from config.lib.errors import Conflict, InvalidInput, NotAllowed, NotFound, TooMany
 
 ISSUER: Final = "Switchboard"
@@ -75,6 +76,15 @@ class Demanded(Conflict):
 def is_enrolled(user: User) -> bool:
     """Tell whether a code is asked of this person when they sign in."""
     return find(user) is not None
+
+
+def is_asked(user: User) -> bool:
+    """Tell as `is_enrolled`; who enrols at this moment waits until the transaction ends.
+
+    So a sign-in without a code is there when enrolling ends all of them, or sees that it did.
+    """
+    standing.keep([standing.of_user(user.pk)])
+    return is_enrolled(user)
 
 
 def find(user: User) -> Authenticator | None:
@@ -167,8 +177,15 @@ def verify(*, user: User, code: str, now: datetime) -> None:
 
 @transaction.atomic
 def renew_codes(*, user: User, now: datetime) -> list[str]:
-    """Replace the recovery codes; return the new ones, which are shown this once."""
-    codes = _write_codes(user, now)
+    """Replace the recovery codes; return the new ones, which are shown this once.
+
+    Raises `NotFound` for who has no second factor.
+    """
+    User.objects.select_for_update().get(pk=user.pk)
+    device = find(user)
+    if device is None:
+        raise NotFound("There is no second factor to have codes for.")
+    codes = _write_codes(device, now)
     _announce(user, "codes_renewed", None)
     return codes
 
@@ -288,8 +305,8 @@ def _is_shown(device: Authenticator, given: str, now: datetime) -> bool:
 def _is_recovery(device: Authenticator, given: str, now: datetime) -> bool:
     if not device.confirmed or len(given) != _CODE_LENGTH:
         return False
-    digests = crypto.keyed_hashes(_hashed(device.user_id, given))
-    rows = RecoveryCode.objects.filter(user_id=device.user_id, used_at=None, digest__in=digests)
+    digest = _digest(device, given)
+    rows = RecoveryCode.objects.filter(user_id=device.user_id, used_at=None, digest=digest)
     if not rows.update(used_at=now):
         return False
     _announce(device.user, "recovery_code_used", None)
@@ -301,28 +318,26 @@ def _put_into_use(device: Authenticator, *, keep: UUID | None, now: datetime) ->
     replaced, _ = Authenticator.objects.filter(user=user, confirmed=True).delete()
     device.confirmed, device.confirmed_at = True, now
     device.save()
-    codes = _write_codes(user, now)
+    codes = _write_codes(device, now)
     sign_ins.end_all(user, now=now, reason="second_factor", keep=keep)
     _announce(user, "replaced" if replaced else "enrolled", None)
     return codes
 
 
-def _write_codes(user: User, now: datetime) -> list[str]:
+def _write_codes(device: Authenticator, now: datetime) -> list[str]:
+    user = device.user
     RecoveryCode.objects.filter(user=user).delete()
     codes = ["".join(secrets.choice(_LETTERS) for _ in range(_CODE_LENGTH)) for _ in range(CODES)]
     RecoveryCode.objects.bulk_create(
-        [
-            RecoveryCode(
-                user=user, digest=crypto.keyed_hash(_hashed(user.pk, code)), created_at=now
-            )
-            for code in codes
-        ]
+        [RecoveryCode(user=user, digest=_digest(device, code), created_at=now) for code in codes]
     )
     return [f"{code[:4]}-{code[4:8]}-{code[8:]}" for code in codes]
 
 
-def _hashed(user_id: int, code: str) -> str:
-    return f"recovery\x1f{user_id}\x1f{code}"
+def _digest(device: Authenticator, code: str) -> str:
+    """Hash under the app's own secret: it is sealed, and outlives the key that seals it."""
+    text = f"recovery\x1f{device.user_id}\x1f{code}"
+    return hmac.new(device.key.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
 def _delete(user: User) -> None:

@@ -115,7 +115,11 @@ def end_all(
 
 
 def require_may_end(membership: Membership, *, by: Access) -> None:
-    """Raise `NotAllowed` unless the caller may sign this member out: no owner by a manager."""
+    """Raise `NotAllowed` unless the caller may sign this member out: nobody of a higher rank."""
+    if membership.user.is_platform_admin and not by.is_platform_admin:
+        raise NotAllowed(
+            "Only a platform admin signs a platform admin out.", code="beyond_own_permissions"
+        )
     if membership.role == Role.OWNER and "businesses.manage" not in by.permissions:
         raise NotAllowed("Only an owner signs an owner out.", code="beyond_own_permissions")
 

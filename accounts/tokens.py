@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 ISSUED_CLAIM: Final = "issued_us"
 # The sign-in a token came from: its family, and the row that says whether it has ended.
 SIGN_IN_CLAIM: Final = "sign_in"
+BATCH: Final = 5_000
 
 
 class SignInRefused(ProjectError):
@@ -95,22 +96,26 @@ def sign_in(
             raise _locked(request, email)
         _announce_failure(email, SignInRefused.code)
         raise SignInRefused("No active account has this e-mail and password.")
-    if second_factor.is_enrolled(user):
+    has_shown_code = second_factor.is_enrolled(user)
+    if has_shown_code:
         _require_code(request, user, otp, now)
-    user_logged_in.send(sender=User, request=request, user=user)
-    signed_in_signal.send(sender=User, fact=SignedIn(user_id=user.pk, door="api"))
-    return start_family(
-        user,
-        now=now,
-        address=lockout.address(request),
-        agent=request.headers.get("User-Agent", ""),
-    )
+    with transaction.atomic():
+        if not has_shown_code and second_factor.is_asked(user):
+            raise _code_needed()
+        user_logged_in.send(sender=User, request=request, user=user)
+        signed_in_signal.send(sender=User, fact=SignedIn(user_id=user.pk, door="api"))
+        return start_family(
+            user,
+            now=now,
+            address=lockout.address(request),
+            agent=request.headers.get("User-Agent", ""),
+        )
 
 
 def count_failure(request: HttpRequest, user: User) -> bool:
     """Count a wrong code as a wrong password is; tell whether that locked the account here."""
     credentials = {"username": user.email}
-    user_login_failed.send(sender=__name__, credentials=credentials, request=request)
+    user_login_failed.send(sender=SecondFactorInvalid, credentials=credentials, request=request)
     return not AxesProxyHandler.is_allowed(request, credentials)
 
 
@@ -122,7 +127,7 @@ def is_locked(request: HttpRequest, user: User) -> bool:
 def _require_code(request: HttpRequest, user: User, otp: str, now: datetime) -> None:
     if not otp.strip():
         _announce_failure(user.email, SecondFactorRequired.code)
-        raise SecondFactorRequired("A code of the second factor is needed: `otp`.", attr="otp")
+        raise _code_needed()
     try:
         second_factor.verify(user=user, code=otp, now=now)
     except second_factor.CodeRefused as error:
@@ -132,6 +137,10 @@ def _require_code(request: HttpRequest, user: User, otp: str, now: datetime) -> 
             raise _locked(request, user.email) from error
         _announce_failure(user.email, SecondFactorInvalid.code)
         raise SecondFactorInvalid(error.detail, attr="otp") from error
+
+
+def _code_needed() -> SecondFactorRequired:
+    return SecondFactorRequired("A code of the second factor is needed: `otp`.", attr="otp")
 
 
 def start_family(user: User, *, now: datetime, address: str = "", agent: str = "") -> Pair:
@@ -154,7 +163,7 @@ def refresh(*, token: str, now: datetime) -> Pair:
             _end_family(claims["jti"], outstanding.user, now, reason="token_reused")
         else:
             user = require_user(claims, outstanding.user)
-            _require_open(claims["jti"], user, now)
+            sign_ins.note_seen(_open_sign_in(claims["jti"], user, now), now=now)
             BlacklistedToken.objects.create(token=outstanding)
             return _issue(user, family=_family(claims["jti"]), now=now)
     raise TokenRefused("The refresh token was used before.", code="token_revoked")
@@ -275,9 +284,11 @@ def _end_family(jti: str, user: User | None, now: datetime, *, reason: str) -> N
         sign_ins.end(_sign_in(jti, user, now), by=None, now=now, reason=reason)
 
 
-def _require_open(jti: str, user: User, now: datetime) -> None:
-    if _sign_in(jti, user, now).ended_at is not None:
+def _open_sign_in(jti: str, user: User, now: datetime) -> SignIn:
+    found = _sign_in(jti, user, now)
+    if found.ended_at is not None:
         raise TokenRefused("The token was revoked.", code="token_revoked")
+    return found
 
 
 def _sign_in(jti: str, user: User, now: datetime) -> SignIn:
@@ -305,8 +316,8 @@ def _locked(request: HttpRequest, email: str) -> SignInLocked:
 
 
 def _announce_failure(email: str, code: str) -> None:
-    user_id = User.objects.filter(email__iexact=email).values_list("pk", flat=True).first()
-    fact = SignInFailed(user_id=user_id, door="api", code=code)
+    user = User.objects.find(email)
+    fact = SignInFailed(user_id=user.pk if user else None, door="api", code=code)
     sign_in_failed_signal.send(sender=User, fact=fact)
 
 
@@ -314,7 +325,13 @@ def _microseconds(at: datetime) -> int:
     return int(at.timestamp() * 1_000_000)
 
 
-def forget_expired(*, now: datetime) -> int:
-    """Delete refresh tokens that have expired, revoked or not; return how many."""
-    expired = OutstandingToken.objects.filter(expires_at__lte=now)
-    return expired.delete()[1].get(OutstandingToken._meta.label, 0)
+def forget_expired(*, now: datetime, batch: int = BATCH) -> int:
+    """Delete refresh tokens that have expired, revoked or not, in small steps; return how many."""
+    deleted = 0
+    while True:
+        expired = OutstandingToken.objects.filter(expires_at__lte=now)
+        ids = list(expired.order_by("pk").values_list("pk", flat=True)[:batch])
+        if not ids:
+            return deleted
+        gone = OutstandingToken.objects.filter(pk__in=ids).delete()[1]
+        deleted += gone.get(OutstandingToken._meta.label, 0)

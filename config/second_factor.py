@@ -10,6 +10,7 @@ from django import forms
 from django.contrib import auth
 from django.contrib import messages as flash
 from django.contrib.auth.views import LoginView
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -24,7 +25,7 @@ from qrcode.image.svg import SvgPathImage
 from accounts import access, second_factor, sign_ins, tokens
 from accounts.models import Authenticator, User
 from config.lib.admin import OperatorForm
-from config.lib.errors import ProjectError, RetryLater
+from config.lib.errors import NotFound, ProjectError, RetryLater
 
 PENDING: Final = "second_factor_pending"
 # Between the password and the code.
@@ -76,8 +77,9 @@ class PasswordStep(LoginView):
     def form_valid(self, form: Any) -> HttpResponse:
         """Sign in, or remember whose password was right and ask for the code."""
         user = form.get_user()
-        if not second_factor.is_enrolled(user):
-            return super().form_valid(form)
+        with transaction.atomic():
+            if not second_factor.is_asked(user):
+                return super().form_valid(form)
         self.request.session[PENDING] = {
             "user": user.pk,
             "backend": user.backend,
@@ -161,7 +163,11 @@ class _Page:
         form = self._checked()
         if form is not None:
             return self._show(form)
-        codes = second_factor.renew_codes(user=self.user, now=timezone.now())
+        try:
+            codes = second_factor.renew_codes(user=self.user, now=timezone.now())
+        except NotFound as error:
+            flash.error(self.request, error.detail)
+            return redirect("admin:second_factor")
         return self._show_codes(codes, is_new=False)
 
     def _off(self) -> HttpResponse:

@@ -184,6 +184,8 @@ class Businesses(ListModelMixin, RetrieveModelMixin, ApiViewSet):
         if business is None:
             raise NotFound("No such business.")
         caller = caller_of(self.request)
+        # Who named no business was not asked for the second factor this one may demand.
+        second_factor.require_enrolled(replace(caller, business=business))
         held = caller.permissions
         if caller.business is None and caller.user is not None:
             held = holdings.effective(caller.user, business)
@@ -332,8 +334,8 @@ def _businesses_of(caller: Access) -> list[dict[str, Any]]:
 def _owner(email: str | None) -> User | None:
     if email is None:
         return None
-    owner = User.objects.filter(email__iexact=email, is_active=True).first()
-    if owner is None:
+    owner = User.objects.find(email)
+    if owner is None or not owner.is_active:
         raise InvalidInput("No active user has this e-mail.", attr="owner_email")
     return owner
 

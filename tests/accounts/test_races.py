@@ -92,7 +92,7 @@ def test_who_joins_twice_at_once_is_asked_to_sign_in(is_page: bool) -> None:
         with transaction.atomic():
             User.objects.create_user("dora@example.com", PASSWORD)
             answer = threads.submit(second)
-            _wait_until_it_waits(answer)
+            wait_until_it_waits(answer, "transactionid")
         refused = answer.result()
 
     if is_page:
@@ -105,11 +105,12 @@ def test_who_joins_twice_at_once_is_asked_to_sign_in(is_page: bool) -> None:
         assert not Membership.objects.filter(user__email="dora@example.com").exists()
 
 
-def _wait_until_it_waits(answer: Future[Any]) -> None:
+def wait_until_it_waits(answer: Future[Any], kind: str) -> None:
+    """Return when somebody waits for a lock of this kind, or the answer is there."""
     with connection.cursor() as cursor:
         while not answer.done():
             cursor.execute(
-                "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
+                "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = %s", [kind]
             )
             if cursor.fetchone()[0]:
                 return

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 import time_machine
 from axes.utils import reset
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts import holdings, second_factor, tenancy
+from accounts import holdings, seals, second_factor, tenancy
 from accounts.access import Access
 from accounts.models import (
     Authenticator,
@@ -31,6 +31,7 @@ from accounts.models import (
 from accounts.second_factor import CodeRefused, CodeThrottled, Demanded
 from compliance.models import AuditEntry
 from config.lib.errors import NotAllowed, NotFound
+from tests.accounts.test_races import wait_until_it_waits
 from tests.factories.accounts import PASSWORD, MembershipFactory
 from tests.factories.cast import Cast, client_of, make_cast
 
@@ -615,3 +616,94 @@ def test_the_trail_names_every_step_and_no_secret(cast: Cast) -> None:
     steps = [one.details["change"] for one in entries]
     assert steps == ["enrolled", "recovery_code_used", "codes_renewed", "taken_off"]
     assert key not in str(list(AuditEntry.objects.values()))
+
+
+def test_who_owes_one_changes_nothing_by_the_route_that_names_no_business(cast: Cast) -> None:
+    demand(cast)
+    alice, url = client_of(cast.alice), f"/api/businesses/{cast.business.pk}"
+
+    answers = [alice.get(url), alice.patch(url, {"name": "Hers"})]
+
+    assert {error_of(one) for one in answers} == {(403, "second_factor_enrolment_required")}
+    cast.business.refresh_from_db()
+    assert cast.business.name == "Alice's Flowers"
+
+
+def test_there_are_no_recovery_codes_without_a_second_factor(cast: Cast) -> None:
+    with pytest.raises(NotFound):
+        second_factor.renew_codes(user=cast.alice, now=NOON)
+
+    page_of_hers = signed_in(cast.alice)
+    page_of_hers.post(OWN, {"step": "codes", "password": PASSWORD})
+    assert not RecoveryCode.objects.filter(user=cast.alice).exists()
+
+
+def test_a_new_field_key_leaves_app_and_recovery_codes_good(cast: Cast, settings: Any) -> None:
+    key, codes = enrol(cast.alice)
+    settings.FIELD_ENCRYPTION_KEYS = ["a new key", *settings.FIELD_ENCRYPTION_KEYS]
+    seals.reseal_all()
+    settings.FIELD_ENCRYPTION_KEYS = ["a new key"]
+
+    second_factor.verify(user=cast.alice, code=codes[0], now=NOON)
+    second_factor.verify(user=cast.alice, code=code_of(key), now=NOON)
+
+
+def test_a_wrong_code_on_the_page_stands_in_the_trail_as_one(cast: Cast) -> None:
+    enrol(cast.alice, timezone.now())
+    client = Client()
+    client.post(LOGIN, CREDENTIALS)
+
+    client.post(CODE, {"code": "AAAA-AAAA-AAAA"})
+    client.post(LOGIN, {**CREDENTIALS, "password": "wrong"})
+
+    failed = AuditEntry.objects.filter(action="user.sign_in_failed").order_by("created_at")
+    assert [one.details["code"] for one in failed] == [
+        "second_factor_invalid",
+        "invalid_credentials",
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_codes_renewed_five_times_at_once_are_ten() -> None:
+    cast = make_cast()
+    enrol(cast.alice)
+    barrier = Barrier(5)
+
+    def renew(_: int) -> None:
+        barrier.wait()
+        try:
+            second_factor.renew_codes(user=cast.alice, now=NOON)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(5) as threads:
+        list(threads.map(renew, range(5)))
+
+    assert second_factor.count_codes(cast.alice) == 10
+
+
+@pytest.mark.parametrize("is_page", [False, True])
+@pytest.mark.django_db(transaction=True)
+def test_who_signs_in_while_it_is_set_up_is_asked_for_a_code(is_page: bool) -> None:
+    cast = make_cast()
+    key = second_factor.begin(user=cast.alice, now=NOON).key
+    client = Client()
+
+    def open_with_the_password() -> Any:
+        try:
+            return client.post(LOGIN, CREDENTIALS) if is_page else sign_in()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as threads:
+        with transaction.atomic():
+            second_factor.confirm(user=cast.alice, code=code_of(key), keep=None, now=NOON)
+            answer = threads.submit(open_with_the_password)
+            wait_until_it_waits(answer, "advisory")
+        answered = answer.result()
+
+    if is_page:
+        assert answered.headers["Location"] == CODE
+        assert client.get("/admin/").status_code == 302
+    else:
+        assert error_of(answered) == (401, "second_factor_required")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
@@ -227,3 +229,23 @@ def test_nobody_else_sees_or_ends_them(cast: Cast) -> None:
         assert code_of(manager.delete(path)) == "beyond_own_permissions"
     row.refresh_from_db()
     assert row.ended_at is None
+
+
+def test_a_program_that_only_refreshes_stays_in_the_list(cast: Cast) -> None:
+    start = timezone.now()
+    pair = tokens.start_family(cast.alice, now=start)
+
+    with time_machine.travel(start + timedelta(days=5), tick=False):
+        tokens.refresh(token=pair.refresh, now=timezone.now())
+
+    assert sign_ins.list_open(cast.alice, now=start + timedelta(days=9)).count() == 1
+
+
+def test_only_a_platform_admin_signs_a_platform_admin_out(cast: Cast) -> None:
+    MembershipFactory.create(business=cast.business, user=cast.paula, role=Role.AGENT)
+    paula = client_of(cast.paula, cast.business)
+
+    refused = client_of(cast.alice).delete(f"/api/users/{cast.paula.pk}/sign-ins")
+
+    assert (refused.status_code, code_of(refused)) == (403, "beyond_own_permissions")
+    assert paula.delete(f"/api/users/{cast.paula.pk}/sign-ins").status_code == 204
