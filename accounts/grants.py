@@ -22,6 +22,7 @@ from accounts.models_rights import IN_FORCE
 from accounts.objects import Target
 from accounts.signals import PermissionsChanged, permissions_changed
 from config.lib import moments
+from config.lib.apart import apart
 from config.lib.errors import InvalidInput, NotAllowed
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def end_expired(*, now: datetime, batch: int = BATCH) -> int:
     ended = 0
     for row in rows.order_by("pk")[:batch]:
         member = Membership(business_id=row.business_id, user_id=row.user_id)
-        with transaction.atomic():
+        with apart("grants.end", grant=row.pk):
             if Grant.across_businesses.filter(pk=row.pk, expires_at__lte=now).delete()[0]:
                 name = frozenset({row.permission.codename})
                 announce(member, given=frozenset(), taken=name, by=None, target=_target_of(row))

@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import QuerySet
@@ -142,6 +143,24 @@ def of_membership(membership: Membership) -> Holding:
         if row.permission.codename in roles.GRANTABLE and row.content_type_id in kinds
     )
     return Holding(membership.role, found)
+
+
+def of_everybody(business_id: UUID) -> list[frozenset[str]]:
+    """Return what each active member holds for the whole business; asks the same of any number."""
+    rows = Grant.across_businesses.filter(
+        IN_FORCE,
+        business_id=business_id,
+        content_type=_business_type(),
+        permission__codename__in=roles.GRANTABLE,
+    )
+    granted: dict[int, set[str]] = defaultdict(set)
+    for user_id, name in rows.values_list("user_id", "permission__codename"):
+        granted[user_id].add(name)
+    members = Membership.objects.filter(business_id=business_id, user__is_active=True)
+    return [
+        roles.of_role(role) | granted[user_id]
+        for user_id, role in members.values_list("user_id", "role")
+    ]
 
 
 def list_grants(membership: Membership) -> QuerySet[Grant]:

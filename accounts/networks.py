@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
 from config.lib.errors import InvalidInput
 
 MOST: Final = 50
+_MAPPED_BITS: Final = 96
 
 
 def read(texts: Iterable[str]) -> list[str]:
@@ -35,10 +36,18 @@ def contain(networks: Iterable[str], address: str) -> bool:
 
 def _read(text: str) -> str:
     try:
-        return str(ip_network(text, strict=False))
+        return str(_as_ipv4(ip_network(text, strict=False)))
     except ValueError as error:
         raise InvalidInput(
             f"Not an address or network: {text[:60]}. Write 203.0.113.7 or 203.0.113.0/24.",
             code="invalid_network",
             attr="networks",
         ) from error
+
+
+def _as_ipv4(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
+    """Return an IPv4 network that was written as IPv6 (::ffff:…) the way addresses are asked."""
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    if mapped is None or network.prefixlen < _MAPPED_BITS:
+        return network
+    return IPv4Network((mapped, network.prefixlen - _MAPPED_BITS))

@@ -60,4 +60,7 @@ def _signed_in(id_: UUID) -> User:
 def _of_key(caller: Access, now: datetime) -> Access:
     with tenancy.across(Door.SIGN_IN):
         key = api_keys.get_live(caller.api_key.pk if caller.api_key else None, now=now)
-        return replace(caller, api_key=key, permissions=api_keys.rights_of(key))
+        found = replace(
+            caller, api_key=key, business=key.business, permissions=api_keys.rights_of(key)
+        )
+        return business_choice.require_active(found)

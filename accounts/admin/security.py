@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from accounts import access, approvals, holdings, members, security
+from accounts import access, approvals, holdings, security
 from accounts.models import SecurityPolicy
 from accounts.models_security import ApprovalKind
 from config.lib.admin import OperatorForm, ReadOnlyAdmin, asking
@@ -148,7 +148,7 @@ def _saved(form: SecurityForm, request: HttpRequest) -> bool:
 
 def _few(policy: SecurityPolicy) -> list[str]:
     """Name what is demanded of two people where fewer than two could do it."""
-    held = [holdings.of_membership(one).permissions for one in members.list_members()]
+    held = holdings.of_everybody(policy.business_id) if policy.two_person else []
     return [
         ApprovalKind(kind).label
         for kind in policy.two_person

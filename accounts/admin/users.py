@@ -53,7 +53,7 @@ class UserAdmin(PlatformAdmin[User]):
     def set_password(self, call: Call) -> str:
         """Give a password."""
         users.set_password(user=call.obj, password=call.data["password"], by=call.by, now=call.now)
-        return f"{call.obj} has a new password and was signed out of the API everywhere."
+        return f"{call.obj} has a new password and was signed out everywhere."
 
     @verb(
         "Disable",

@@ -131,12 +131,16 @@ class ReasonInput(serializers.Serializer[Any]):
 class ApprovalFilter(StrictFilterSet):
     """Requests by status and kind."""
 
-    status = filters.ChoiceFilter(choices=Approval.Status.choices)
+    status = filters.ChoiceFilter(choices=Approval.Status.choices, method="by_status")
     kind = filters.ChoiceFilter(choices=ApprovalKind.choices)
 
     class Meta:
         model = Approval
         fields = ("status", "kind")
+
+    def by_status(self, rows: QuerySet[Approval], _: str, status: str) -> QuerySet[Approval]:
+        """Keep those that are in this state now."""
+        return approvals.in_state(rows, status, timezone.now())
 
 
 class Approvals(ListModelMixin, ApiViewSet):

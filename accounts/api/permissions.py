@@ -268,10 +268,11 @@ class Check(ApiView):
             target = None
         if is_own and (caller.user is None or caller.business is None):
             return Response(_answer_of_key(caller, permission))
+        user = caller.user if is_own else members.get_member(user_id or 0).user
         held = (
-            holdings.holding(caller.user, caller.business)
-            if is_own and caller.user and caller.business
-            else holdings.of_membership(members.get_member(user_id or 0))
+            holdings.holding(user, caller.business)
+            if user and caller.business
+            else holdings.NOTHING
         )
         return Response(_answer(held, permission, target))
 

@@ -30,7 +30,7 @@ To be read in this order:
 from accounts.approvals.decisions import Stale, approve, reject, withdraw
 from accounts.approvals.digests import Digest, changed_parts, digest_of
 from accounts.approvals.endings import expire, void_changed
-from accounts.approvals.listing import count_waiting, get, list_visible, may_decide
+from accounts.approvals.listing import count_waiting, get, in_state, list_visible, may_decide
 from accounts.approvals.records import (
     LIFETIME,
     NoLongerOpen,
@@ -72,6 +72,7 @@ __all__ = [
     "find_live",
     "find_people",
     "get",
+    "in_state",
     "is_needed",
     "list_visible",
     "may_decide",

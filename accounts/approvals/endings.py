@@ -13,6 +13,7 @@ from accounts.access import Access
 from accounts.approvals import digests, records
 from accounts.approvals.records import Status
 from accounts.models import Approval
+from config.lib.apart import apart
 
 
 @transaction.atomic
@@ -40,10 +41,13 @@ def expire(*, now: datetime) -> int:
     with tenancy.across(tenancy.Door.SWEEP):
         rows = Approval.across_businesses.filter(status__in=Approval.LIVE, expires_at__lte=now)
         found = list(rows.order_by("pk").values_list("pk", "business_id"))
-    return sum(_expire(pk, business_id, now) for pk, business_id in found)
+    ended = 0
+    for pk, business_id in found:
+        with apart("approvals.expire", approval=str(pk)):
+            ended += _expire(pk, business_id, now)
+    return ended
 
 
-@transaction.atomic
 def _expire(pk: UUID, business_id: UUID, now: datetime) -> int:
     with tenancy.scope(business_id):
         held = records.locked(pk)

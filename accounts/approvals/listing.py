@@ -28,6 +28,14 @@ def list_visible(by: Access) -> QuerySet[Approval]:
     return rows.filter(Q(kind__in=rights.kinds_of(by)) | mine)
 
 
+def in_state(rows: QuerySet[Approval], state: str, now: datetime) -> QuerySet[Approval]:
+    """Narrow to those whose `state_of` is this one."""
+    is_over = Q(status__in=Approval.LIVE, expires_at__lte=now)
+    if state == Status.EXPIRED:
+        return rows.filter(Q(status=state) | is_over)
+    return rows.filter(status=state).exclude(is_over)
+
+
 def get(id_: UUID, *, by: Access) -> Approval:
     """Return a request the caller may see; raise `NotFound`."""
     found = list_visible(by).filter(pk=id_).first()

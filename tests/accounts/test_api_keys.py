@@ -312,3 +312,11 @@ def test_looking_a_key_up_asks_the_same_of_the_database_for_any_secret(
     for secret in ("sb_00000000_x", "sb_" + "y" * 200):
         with django_assert_num_queries(1), pytest.raises(api_keys.KeyRefused):
             api_keys.verify(secret=secret, now=timezone.now())
+
+
+def test_an_ipv4_network_written_as_ipv6_is_the_same_network(cast: Cast) -> None:
+    secret = issue_key(cast.business, "users.view", networks=["::ffff:203.0.113.9/120"])
+    client = client_of_key(secret)
+
+    assert client.get(USERS, REMOTE_ADDR="203.0.113.77").status_code == 200
+    assert client.get(USERS, REMOTE_ADDR="203.0.114.77").status_code == 403

@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 from rest_framework.test import APIClient
@@ -511,3 +513,38 @@ def test_the_menu_counts_what_waits_for_the_reader(cast: Cast, dora: User) -> No
     assert counts == {"alice": 0, "dora": 1, "bob": 0}
     assert approvals.count_waiting(access_of(cast, dora), now + timedelta(days=8)) == 0
     assert client.get("/admin/").status_code == 200
+
+
+def test_the_list_finds_what_has_ended_by_what_it_shows(cast: Cast) -> None:
+    row = asked(cast)
+    Approval.objects.update(expires_at=timezone.now())
+    alice = client_of(cast.alice)
+
+    found = {
+        state: [one["id"] for one in alice.get(f"/api/approvals?status={state}").json()["results"]]
+        for state in ("open", "expired")
+    }
+
+    assert found == {"open": [], "expired": [str(row.pk)]}
+
+
+def test_the_page_says_where_nobody_could_approve_and_asks_the_same_for_any_number(
+    cast: Cast, dora: User
+) -> None:
+    client = Client()
+    client.force_login(cast.alice, backend="django.contrib.auth.backends.ModelBackend")
+    url = reverse("admin:accounts_securitypolicy_changelist")
+    client.get(url)
+
+    with CaptureQueriesContext(connection) as few:
+        two = client.get(url).content.decode()
+    dora.is_active = False
+    dora.save(update_fields=["is_active"])
+    for number in range(5):
+        cast.add(Role.AGENT, name=f"Agent{number}")
+    with CaptureQueriesContext(connection) as more:
+        one = client.get(url).content.decode()
+
+    assert len(more) == len(few)
+    assert "nobody could approve it" not in two
+    assert "nobody could approve it" in one

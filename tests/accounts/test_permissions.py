@@ -183,3 +183,13 @@ def test_a_change_is_announced_with_what_changed(cast: Cast) -> None:
         (("audit.view",), ()),
         (("users.manage",), ("audit.view",)),
     ]
+
+
+def test_who_may_not_sign_in_may_do_nothing(cast: Cast) -> None:
+    cast.bob.is_active = False
+    cast.bob.save(update_fields=["is_active"])
+    asked = {"user": cast.bob.pk, "permission": "messages.send"}
+
+    answer = client_of(cast.alice).post("/api/permissions/check", asked).json()
+
+    assert answer == {"allowed": False, "because": "not held: no member, or not active"}
