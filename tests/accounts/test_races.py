@@ -92,7 +92,7 @@ def test_who_joins_twice_at_once_is_asked_to_sign_in(is_page: bool) -> None:
         with transaction.atomic():
             User.objects.create_user("dora@example.com", PASSWORD)
             answer = threads.submit(second)
-            wait_until_it_waits(answer, "transactionid")
+            wait_until_it_waits(answer)
         refused = answer.result()
 
     if is_page:
@@ -105,12 +105,13 @@ def test_who_joins_twice_at_once_is_asked_to_sign_in(is_page: bool) -> None:
         assert not Membership.objects.filter(user__email="dora@example.com").exists()
 
 
-def wait_until_it_waits(answer: Future[Any], kind: str) -> None:
-    """Return when somebody waits for a lock of this kind, or the answer is there."""
+def wait_until_it_waits(answer: Future[Any]) -> None:
+    """Return when somebody waits for us, or the answer is there."""
     with connection.cursor() as cursor:
         while not answer.done():
             cursor.execute(
-                "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = %s", [kind]
+                "SELECT count(*) FROM pg_locks "
+                "WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
             )
             if cursor.fetchone()[0]:
                 return

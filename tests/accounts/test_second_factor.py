@@ -699,7 +699,7 @@ def test_who_signs_in_while_it_is_set_up_is_asked_for_a_code(is_page: bool) -> N
         with transaction.atomic():
             second_factor.confirm(user=cast.alice, code=code_of(key), keep=None, now=NOON)
             answer = threads.submit(open_with_the_password)
-            wait_until_it_waits(answer, "advisory")
+            wait_until_it_waits(answer)
         answered = answer.result()
 
     if is_page:
