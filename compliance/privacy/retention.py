@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -29,6 +29,9 @@ LONGEST_DAYS: Final = 36_500
 MOST_COUNTED: Final = 100_000
 # Rows may be dated into the past when they come late: so much is looked at again each night.
 _OVERLAP: Final = timedelta(days=3)
+
+# Ids carry no time before it, and nothing is as old.
+_FIRST_DAY: Final = datetime(1970, 1, 2, tzinfo=UTC)
 
 Clock = Callable[[], datetime]
 
@@ -178,7 +181,7 @@ def preview(*, now: datetime, days: Mapping[str, int | None] | None = None) -> d
     """Return how many rows of each kind would go now, by the rules or by other days."""
     chosen = {rule.kind.name: rule.days for rule in rules()} | dict(days or {})
     return {
-        name: 0 if chosen[name] is None else kind.count(now - timedelta(days=chosen[name] or 0))
+        name: 0 if chosen[name] is None else kind.count(_ago(now, chosen[name] or 0))
         for name, kind in kinds().items()
     }
 
@@ -222,7 +225,7 @@ def apply(removed: Mapping[str, int], *, clock: Clock, until: datetime) -> Reten
 
 
 def _apply_rule(kind: Kind, days: int, run: RetentionRun, *, clock: Clock, until: datetime) -> None:
-    before = clock() - timedelta(days=days)
+    before = _ago(clock(), days)
     row, _ = RetentionRule.objects.get_or_create(
         kind=kind.name, business_id=run.business_id, defaults={"days": days}
     )
@@ -257,7 +260,7 @@ def _batches(
     kind: SharedKind, businesses: list[UUID], *, clock: Clock, until: datetime
 ) -> Iterator[Mapping[UUID, int]]:
     cutoffs, now = _cutoffs(kind, businesses, clock()), clock()
-    unowned = now - timedelta(days=kind.default_days or LONGEST_DAYS)
+    unowned = _ago(now, kind.default_days or LONGEST_DAYS)
     batches = kind.remove_shared(cutoffs, unowned=unowned)
     while clock() < until:
         with tenancy.across(Door.SWEEP), transaction.atomic():
@@ -274,6 +277,8 @@ def _cutoffs(
         rows = RetentionRule.across_businesses.filter(kind=kind.name)
         own = dict(rows.values_list("business_id", "days"))
     days = {one: own.get(one, kind.default_days) for one in businesses}
-    return {
-        one: now - timedelta(days=kept) if kept is not None else None for one, kept in days.items()
-    }
+    return {one: _ago(now, kept) if kept is not None else None for one, kept in days.items()}
+
+
+def _ago(now: datetime, days: int) -> datetime:
+    return max(now - timedelta(days=days), _FIRST_DAY)

@@ -257,6 +257,20 @@ def test_a_run_says_what_it_removed_and_a_preview_says_what_it_would(
         assert AuditEntry.objects.filter(action="retention.changed").count() == 2
 
 
+def test_the_longest_time_keeps_everything(cast: Cast, sender: Sender) -> None:
+    kept = message(sender, OLD)
+    longest = dict.fromkeys(retention.kinds(), retention.LONGEST_DAYS)
+    keep(cast, **longest)
+
+    assert run() == {}
+
+    with tenancy.scope(cast.business):
+        assert set(retention.preview(now=NOW).values()) == {0}
+        rules = RetentionRule.objects.exclude(kind="webhooks")
+        assert not rules.filter(done_before=None).exists()
+    assert Message.across_businesses.get(pk=kept.pk).content == {"body": "secret words"}
+
+
 def test_a_time_too_short_is_refused(cast: Cast) -> None:
     for days in (0, 6, 36_501):
         with pytest.raises(InvalidInput):
