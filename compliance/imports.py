@@ -31,6 +31,8 @@ MOST_BYTES: Final = 9 * 1024 * 1024
 MOST_ROWS: Final = 20_000
 SHOWN_ROWS: Final = 50
 SHOWN_ERRORS: Final = 500
+# Of a workbook, held in memory while a page waits: 800 a row.
+_MOST_TEXT_BYTES: Final = 16 * 1024 * 1024
 # Rows a transaction: each address of an opt-out holds a lock, and sends to it wait.
 _PAGE: Final = 500
 
@@ -168,7 +170,7 @@ def _run(
     """Judge every row; write the good ones of a page in one transaction."""
     _check_size(file)
     digest = _digest(file)
-    dialect = tables.detect(file)
+    dialect = tables.detect(file, most_text_bytes=_MOST_TEXT_BYTES)
     with tables.rows(file, dialect) as source:
         header = next(source, None)
         if header is None:

@@ -12,6 +12,7 @@ import csv
 import io
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from itertools import chain, islice
 from typing import IO, Any, Final, Literal
 
 import openpyxl
+from openpyxl.xml.constants import ARC_CONTENT_TYPES, SHARED_STRINGS
+from openpyxl.xml.functions import fromstring
 
 from config.lib.errors import InvalidInput
 
@@ -34,6 +37,7 @@ SAMPLE_ROWS: Final = 50
 # An XLSX file is a zip archive: what it unpacks to, and what of it is held in memory.
 MAX_UNPACKED_BYTES: Final = 2 * 1024 * 1024 * 1024
 MAX_SHARED_STRINGS_BYTES: Final = 128 * 1024 * 1024
+MAX_PART_BYTES: Final = 16 * 1024 * 1024
 MAX_RATIO: Final = 400
 
 Kind = Literal["csv", "xlsx"]
@@ -61,14 +65,17 @@ class Dialect:
         return {"kind": self.kind, "encoding": self.encoding, "delimiter": self.delimiter}
 
 
-def detect(file: IO[bytes]) -> Dialect:
-    """Find out how the file is written; raises `UnreadableFile`."""
+def detect(file: IO[bytes], *, most_text_bytes: int = MAX_SHARED_STRINGS_BYTES) -> Dialect:
+    """Find out how the file is written; raises `UnreadableFile`.
+
+    The text of a workbook is held in memory, about six times its size: `most_text_bytes` of it.
+    """
     file.seek(0)
     head = file.read(SAMPLE_BYTES)
     if not head.strip():
         raise UnreadableFile("The file is empty.")
     if head.startswith(b"PK\x03\x04"):
-        _check_archive(file)
+        _check_archive(file, most_text_bytes)
         return Dialect("xlsx")
     if head.startswith(b"\xd0\xcf\x11\xe0"):
         raise UnreadableFile("This is an old Excel file (XLS). Save it as XLSX or CSV.")
@@ -186,12 +193,13 @@ def _clean(cell: str) -> str:
     return cell.replace("\x00", "").strip()[:MAX_CELL]
 
 
-def _check_archive(file: IO[bytes]) -> None:
+def _check_archive(file: IO[bytes], most_text_bytes: int) -> None:
     """Refuse what is no workbook, and a small file that would unpack to a huge one."""
     try:
         with zipfile.ZipFile(file) as archive:
             parts = archive.infolist()
-    except zipfile.BadZipFile as error:
+            texts = _parts_of_text(archive)
+    except (zipfile.BadZipFile, zlib.error) as error:
         raise UnreadableFile("The file is damaged and cannot be opened.") from error
     if not any(part.filename == "xl/workbook.xml" for part in parts):
         raise UnreadableFile("The file is an archive, not a workbook. Save it as CSV or XLSX.")
@@ -200,11 +208,29 @@ def _check_archive(file: IO[bytes]) -> None:
         for part in parts
     ):
         raise UnreadableFile("The workbook unpacks to more than can be read. Save it as CSV.")
-    if any(
-        part.filename == "xl/sharedStrings.xml" and part.file_size > MAX_SHARED_STRINGS_BYTES
-        for part in parts
-    ):
+    if any(part.file_size > most_text_bytes for part in parts if part.filename in texts):
         raise UnreadableFile("The workbook has too much text to be read. Save it as CSV.")
+    others = [part for part in parts if part.filename not in texts]
+    if any(part.file_size > MAX_PART_BYTES for part in others if not _is_streamed(part.filename)):
+        raise UnreadableFile("The workbook has parts too large to be read. Save it as CSV.")
+
+
+def _parts_of_text(archive: zipfile.ZipFile) -> set[str]:
+    """Return the parts that hold the text of cells, whatever they are called."""
+    if ARC_CONTENT_TYPES not in archive.namelist():
+        return set()
+    with archive.open(ARC_CONTENT_TYPES) as part:
+        told = part.read(MAX_PART_BYTES)
+    try:
+        declared = [one for one in fromstring(told) if one.get("ContentType") == SHARED_STRINGS]
+    except Exception as error:  # openpyxl raises whatever a damaged part leads to
+        raise UnreadableFile("The workbook is damaged and cannot be opened.") from error
+    return {one.get("PartName", "")[1:] for one in declared}
+
+
+def _is_streamed(name: str) -> bool:
+    """Say whether a part is read row by row, or not at all."""
+    return name.startswith(("xl/worksheets/", "xl/media/"))
 
 
 @contextmanager

@@ -122,6 +122,38 @@ def test_a_small_archive_that_unpacks_to_gigabytes_is_not_opened() -> None:
         read(file.getvalue())
 
 
+@pytest.mark.parametrize("name", ["xl/sharedStrings.xml", "xl/other.xml", "xl/worksheets/s.xml"])
+def test_text_beyond_memory_is_refused_whatever_its_part_is_called(name: str) -> None:
+    content = workbook(name, size=2 << 20, is_text=True)
+
+    assert tables.detect(content).kind == "xlsx"
+    with pytest.raises(UnreadableFile, match="too much text"):
+        tables.detect(content, most_text_bytes=1 << 20)
+
+
+def test_a_part_that_is_read_at_once_may_not_be_large() -> None:
+    assert tables.detect(workbook("xl/worksheets/s.xml", size=17 << 20)).kind == "xlsx"
+    with pytest.raises(UnreadableFile, match="parts too large"):
+        tables.detect(workbook("xl/styles.xml", size=17 << 20))
+
+
+def workbook(name: str, *, size: int, is_text: bool = False) -> io.BytesIO:
+    """Make a workbook with a part of this size, declared as the text of its cells or not."""
+    book, made = io.BytesIO(), io.BytesIO()
+    openpyxl.Workbook().save(book)
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+    declared = f'<Override PartName="/{name}" ContentType="{kind}"/></Types>'.encode()
+    with zipfile.ZipFile(book) as source, zipfile.ZipFile(made, "w") as target:
+        for part in source.namelist():
+            content = source.read(part)
+            if is_text and part == "[Content_Types].xml":
+                content = content.replace(b"</Types>", declared)
+            if part != name:
+                target.writestr(part, content)
+        target.writestr(name, b"<si/>" * (size // 5))
+    return made
+
+
 def test_an_archive_that_is_no_workbook_is_refused() -> None:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
