@@ -16,6 +16,7 @@ from config.lib.api.fields import Address, Instant
 
 SCOPES: Final = ["all", *Scope.values]
 LARGEST_PROOF_BYTES: Final = 4096
+MOST_LINES: Final = 5000
 
 
 class ConsentInput(serializers.Serializer[Any]):
@@ -194,12 +195,17 @@ class StandingOutput(serializers.Serializer[Any]):
 
 
 class PersonOutput(serializers.Serializer[Any]):
-    """A person's state per scope over all their addresses, and the full ledger, newest first."""
+    """A person's state per scope over all their addresses, and the full ledger, newest first.
+
+    A program may say stop all day: of more than 5,000 lines the newest are shown, and
+    `ledger_is_complete` is false; the export has all.
+    """
 
     phone_number = serializers.CharField(read_only=True)
     addresses = serializers.ListField(child=serializers.CharField(), read_only=True)
     state = StandingOutput(many=True, read_only=True)
     ledger = EventOutput(many=True, read_only=True)
+    ledger_is_complete = serializers.BooleanField(read_only=True)
 
 
 class RecordedOutput(serializers.Serializer[Any]):

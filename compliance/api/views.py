@@ -70,11 +70,13 @@ class Consents(ListModelMixin, ApiViewSet):
         """Return where a person stands, whether they may be messaged and why not, the ledger."""
         key = _key_of(request, phone_number)
         keys = persons.keys_of(key)
+        lines = list(ledger.list_events(keys)[: serializers.MOST_LINES + 1])
         body = {
             "phone_number": key,
             "addresses": keys,
             "state": consent.state(keys, now=timezone.now()).values(),
-            "ledger": ledger.list_events(keys),
+            "ledger": lines[: serializers.MOST_LINES],
+            "ledger_is_complete": len(lines) <= serializers.MOST_LINES,
         }
         return Response(serializers.PersonOutput(body).data)
 

@@ -12,6 +12,7 @@ from rest_framework.test import APIClient
 from accounts import tenancy
 from accounts.models import Role
 from compliance import ledger
+from compliance.api import serializers
 from compliance.models import AuditEntry, ConsentEvent, OptOutWord
 from messaging.contacts.models import Contact
 from tests.factories.cast import Cast, client_of, make_cast
@@ -189,6 +190,21 @@ def test_what_is_said_of_a_number_holds_for_the_user_id_in_any_spelling(
     assert seen["addresses"] == ["AR.77", "+5491123456789"]
     assert standing(seen)["marketing"] == (False, "blocked")
     assert {row["phone_number"] for row in seen["ledger"]} == {"AR.77", "+5491123456789"}
+
+
+def test_of_a_program_that_says_stop_all_day_the_newest_lines_are_shown(
+    client: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serializers, "MOST_LINES", 3)
+    for day in (1, 2, 3):
+        grant(client, occurred_at=f"2026-01-0{day}T10:00:00Z")
+    assert person(client)["ledger_is_complete"] is True
+
+    grant(client, occurred_at="2026-01-04T10:00:00Z")
+
+    seen = person(client)
+    assert [line["occurred_at"][9] for line in seen["ledger"]] == ["4", "3", "2"]
+    assert seen["ledger_is_complete"] is False
 
 
 def test_the_list_shows_states_of_the_business_only(cast: Cast, client: APIClient) -> None:
