@@ -8,7 +8,6 @@ from typing import Final
 import structlog
 from celery import Celery
 from celery.signals import (
-    beat_init,
     celeryd_init,
     heartbeat_sent,
     setup_logging,
@@ -73,9 +72,8 @@ def keep_no_statements(**_: object) -> None:
 
 
 @celeryd_init.connect
-@beat_init.connect
 def refuse_unsound_settings(**_: object) -> None:
-    """Stop a worker or beat that lacks what production must not start without."""
+    """Stop a worker, or beat by its scheduler, that production must not start."""
     from config.startup import (
         require_serving_role,
         require_sound_settings,

@@ -35,7 +35,8 @@ def require_plain_role() -> None:
 def require_serving_role() -> None:
     """Raise ImproperlyConfigured where production would serve as a role no policy binds.
 
-    A database that does not answer yet is asked again by the first connection.
+    And where nothing was migrated yet. A database that does not answer is asked again by the
+    first connection.
     """
     if settings.DEBUG:
         return
@@ -47,10 +48,14 @@ def require_serving_role() -> None:
             asked.cursor() as cursor,
         ):
             escape = roles.find_escape(cursor)
+            cursor.execute("SELECT to_regclass('django_migrations') IS NULL")
+            [(is_empty,)] = cursor.fetchall()
     except psycopg.OperationalError:
         return
     if escape:
         raise ImproperlyConfigured(escape)
+    if is_empty:
+        raise ImproperlyConfigured("The database is empty: run `python manage.py migrate`.")
 
 
 def wait_for_database(*, seconds: float = WAIT_SECONDS) -> None:

@@ -26,7 +26,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = {
     "socket_keepalive": True,
 }
 CELERY_TASK_DEFAULT_QUEUE = "default"
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "config.scheduler:Scheduler"
 
 # What beat starts, in seconds; the rows stay editable in the admin.
 CELERY_BEAT_SCHEDULE = {

@@ -16,6 +16,9 @@ from config.dev.embedded.postgres import DATABASE, OWNER
 from config.env import BASE_DIR
 
 PASSWORD = "made-for-this-test"
+REFUSED = "Switchboard does not start: "
+# A database that was migrated once, by a version that knew nothing of beat.
+HALF = "half"
 # How a role is made, and what the refusal says about it.
 ROLES = {
     "trial_super": ("SUPERUSER", "is a superuser"),
@@ -40,8 +43,12 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     with psycopg.connect(server.env()["DATABASE_OWNER_URL"], autocommit=True) as owner:
         owner.execute("CREATE TABLE thing (id int)")
     with server._connect(DATABASE) as superuser:
+        superuser.execute(f"CREATE DATABASE {HALF}".encode())
         for name, (kind, _) in ROLES.items():
             superuser.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}' {kind}".encode())
+    with server._connect(HALF) as superuser:
+        superuser.execute("CREATE TABLE django_migrations (id int)")
+        superuser.execute("GRANT SELECT ON django_migrations TO PUBLIC")
     yield server
     server.stop()
 
@@ -73,6 +80,14 @@ def url_of(postgres: Postgres, role: str) -> str:
     return urlunsplit(found._replace(netloc=f"{role}:{PASSWORD}@{found.hostname}:{found.port}"))
 
 
+def refusal_of(done: subprocess.CompletedProcess[str]) -> str:
+    """Return the one line a process that does not start says why in."""
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    [line] = [one for one in done.stderr.splitlines() if one.startswith(REFUSED)]
+    return line.removeprefix(REFUSED)
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_that_escapes_is_refused_in_one_line(role: str, postgres: Postgres) -> None:
     done = start(SERVING[0], url_of(postgres, role))
@@ -88,11 +103,10 @@ def test_a_role_that_escapes_is_refused_in_one_line(role: str, postgres: Postgre
 def test_nothing_serves_as_the_owner(command: list[str], postgres: Postgres) -> None:
     done = start(command, postgres.env()["DATABASE_OWNER_URL"])
 
-    assert done.returncode != 0
-    assert "The role of DATABASE_URL is the tables' owner" in done.stderr
+    assert refusal_of(done).startswith("The role of DATABASE_URL is the tables' owner")
 
 
-@pytest.mark.parametrize("command", SERVING[1:3], ids=lambda one: one[-1])
+@pytest.mark.parametrize("command", SERVING[1:], ids=lambda one: one[-1])
 def test_nothing_serves_in_the_place_of_the_owner(command: list[str], postgres: Postgres) -> None:
     env = postgres.env()
     done = start(
@@ -102,8 +116,29 @@ def test_nothing_serves_in_the_place_of_the_owner(command: list[str], postgres: 
         DATABASE_OWNER_URL=env["DATABASE_OWNER_URL"],
     )
 
-    assert done.returncode != 0
-    assert "DATABASE_ROLE=owner is for migrations" in done.stderr
+    assert refusal_of(done).startswith("DATABASE_ROLE=owner is for migrations")
+
+
+@pytest.mark.parametrize("command", SERVING[1:], ids=lambda one: one[-1])
+def test_nothing_serves_an_empty_database(command: list[str], postgres: Postgres) -> None:
+    done = start(command, postgres.env()["DATABASE_URL"])
+
+    assert refusal_of(done) == "The database is empty: run `python manage.py migrate`."
+
+
+@pytest.mark.parametrize("debug", ["0", "1"])
+def test_beat_does_not_start_where_its_tables_are_missing(debug: str, postgres: Postgres) -> None:
+    url = urlsplit(postgres.env()["DATABASE_URL"])
+
+    done = start(SERVING[3], urlunsplit(url._replace(path=f"/{HALF}")), DEBUG=debug)
+
+    assert "not migrated to this version" in refusal_of(done)
+
+
+def test_beat_does_not_start_without_a_database() -> None:
+    done = start(SERVING[3], "postgres://nobody:x@127.0.0.1:1/none")
+
+    assert "127.0.0.1" in refusal_of(done)
 
 
 def test_the_application_role_starts(postgres: Postgres) -> None:
