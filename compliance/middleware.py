@@ -70,7 +70,7 @@ def _is_worth_it(request: HttpRequest, response: HttpResponseBase) -> bool:
 
 def _shows(name: str, request: HttpRequest, response: HttpResponseBase) -> bool:
     is_known = name in settings.READS or name in settings.DOWNLOADS
-    return is_known and request.method == "GET" and response.status_code == 200
+    return is_known and request.method in ("GET", "POST") and response.status_code == 200
 
 
 def _record_view(match: ResolverMatch, caller: Access) -> None:

@@ -18,6 +18,7 @@ from unfold.enums import ActionVariant
 
 from compliance import audit, consent, evidence, ledger, persons, proof
 from compliance.admin import imports
+from compliance.audit import reads
 from compliance.models import Consent, ConsentEvent, ConsentStatus, Scope
 from config.lib import moments
 from config.lib.addresses import Address, InvalidAddress, mask
@@ -145,6 +146,8 @@ class ConsentAdmin(_OfAddress, ReadOnlyAdmin[Consent]):
     @verb("Look up a person", permission=_VIEW, icon="person_search", form=PersonForm)
     def look_up(self, call: Call) -> HttpResponseBase:
         """Show one person's standing and ledger."""
+        id_ = mask(persons.keys_of(call.data["address"])[0])
+        reads.note(action="consent.viewed", resource="consent", resource_id=id_, access=call.by)
         return self._show(call)
 
     @verb(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from messaging.campaigns.models import Campaign
 from messaging.contacts.models import Contact
 from tests.factories.accounts import MembershipFactory, issue_key
 from tests.factories.cast import Cast, client_of, client_of_key, make_cast
+from tests.factories.contacts import uploaded
 from tests.factories.messaging import ContactFactory, ConversationFactory, SenderFactory
 from tests.factories.templates import TemplateFactory
 
@@ -78,6 +80,37 @@ def test_opening_a_conversation_is_recorded(cast: Cast, person: Contact) -> None
 
     assert answer.status_code == 200
     assert [one.resource_id for one in entries("conversation.viewed")] == [str(thread.pk)]
+
+
+def test_parts_of_pages_that_show_people_are_recorded_by_themselves(
+    cast: Cast, person: Contact, settings: Any, tmp_path: Path
+) -> None:
+    settings.MEDIA_STORAGE_URL = f"file://{tmp_path}"
+    sender = SenderFactory.create(business=cast.business)
+    thread = ConversationFactory.create(business=cast.business, sender=sender, contact=person)
+    held = uploaded(cast.business, b"phone,name\n+34600111333,Ana\n")
+    client = page_client(cast)
+
+    for name, key, action in (
+        ("conversation_list", None, "conversations.listed"),
+        ("conversation_chat", thread.pk, "conversation.viewed"),
+        ("contact_edit", person.pk, "contact.viewed"),
+        ("contactimport_change", held.pk, "contact_import.viewed"),
+    ):
+        url = reverse(f"admin:messaging_{name}", args=[key] if key else [])
+        assert client.get(url).status_code == 200
+        assert [one.resource_id for one in entries(action)] == [str(key or "")], name
+
+
+def test_a_person_looked_up_by_a_form_is_recorded_without_the_number(
+    cast: Cast, person: Contact
+) -> None:
+    url = reverse("admin:compliance_consent_look_up")
+
+    assert page_client(cast).post(url, {"address": "+34600111222"}).status_code == 200
+
+    (entry,) = entries("consent.viewed")
+    assert (entry.resource_id, entry.actor_id) == ("+34•••••1222", cast.alice.pk)
 
 
 def test_a_number_looked_up_is_recorded_without_the_number(cast: Cast, person: Contact) -> None:
