@@ -1,7 +1,9 @@
 """Pages of messaging.
 
-contacts, imports        people, tags, lists; files of people on their way in
-campaigns, plan          one message to many: planned in steps, followed live
+contacts, chosen         people, one and several of them
+groups, imports          tags and lists; files of people on their way in
+campaigns                one message to many, followed live
+planning, plan           its steps before that; what is kept of them between two pages
 messages                 every message and its story
 conversations            the inbox
 senders, deadletters     our numbers; events that could not be applied
@@ -13,6 +15,7 @@ from messaging.admin import (
     contacts,
     conversations,
     deadletters,
+    groups,
     imports,
     messages,
     senders,
@@ -23,6 +26,7 @@ __all__ = [
     "contacts",
     "conversations",
     "deadletters",
+    "groups",
     "imports",
     "messages",
     "senders",

@@ -1,48 +1,33 @@
-"""People: the list, a person's page, tags and lists."""
+"""People: the list and a person's page."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib import admin
 from django.contrib import messages as flash
-from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.http.response import HttpResponseBase
 from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.html import format_html_join
 
 from compliance.models import ConsentStatus, Scope
-from compliance.privacy import mass, requests
 from config.lib import addresses
 from config.lib.admin import Call, EmptyState, Step, TenantAdmin, asking, verb
-from config.lib.admin.rendering import ago, badge, link
+from config.lib.admin.rendering import ago, badge
 from config.lib.errors import ProjectError
 from messaging.admin import consents, pages
+from messaging.admin.chosen import ACTIONS, MANAGE, ChosenPeople
 from messaging.admin.consents import ConsentVerbs
-from messaging.admin.forms.contacts import (
-    ContactForm,
-    EraseForm,
-    ListForm,
-    OptOutForm,
-    TagForm,
-)
-from messaging.campaigns import audience
-from messaging.contacts import editing, lists, tags
+from messaging.admin.forms.contacts import ContactForm
+from messaging.admin.groups import PERMISSIONS
+from messaging.contacts import editing
 from messaging.contacts.models import Contact, ContactList, ContactTag, ListEntry, Tag
 from messaging.inbox import bubbles, person
 
-MANAGE = "contacts.manage"
-_CONTACTS: Mapping[str, str] = {
-    "view": "contacts.view",
-    "add": MANAGE,
-    "change": MANAGE,
-    "delete": MANAGE,
-}
 _TONES = {ConsentStatus.OPTED_IN: "success", ConsentStatus.OPTED_OUT: "danger"}
 _OFFERED = 100
 
@@ -85,15 +70,15 @@ class ListFilter(admin.SimpleListFilter):
 
 
 @admin.register(Contact)
-class ContactAdmin(ConsentVerbs, TenantAdmin[Contact]):
+class ContactAdmin(ConsentVerbs, ChosenPeople, TenantAdmin[Contact]):
     """People, searched by any of their addresses or by the beginning of their name."""
 
-    permissions: ClassVar[Mapping[str, str]] = _CONTACTS
+    permissions: ClassVar[Mapping[str, str]] = PERMISSIONS
     list_display = ("who", "phone", "groups", "consent", "last_message")
     list_filter = (TagFilter, ListFilter)
     search_fields = ("phone_key__exact",)
     search_help_text = "A phone number in any spelling, a Meta user id, or the beginning of a name."
-    actions: Any = ("add_tags", "add_to_list", "opt_out_chosen", "erase_chosen")
+    actions: Any = ACTIONS
     actions_detail = ("edit", "opt_in", "opt_out", "block", "unblock", "proof")
     empty_state = EmptyState(
         title="Nobody here yet",
@@ -174,66 +159,6 @@ class ContactAdmin(ConsentVerbs, TenantAdmin[Contact]):
         """Show how long ago."""
         return ago(contact.last_message_at, timezone.now(), never="—")
 
-    # acting on several
-
-    @admin.action(description="Add tags…")
-    def add_tags(self, request: HttpRequest, rows: QuerySet[Contact]) -> HttpResponseBase:
-        """Ask for the tags."""
-        return self._ask(request, "tags", rows)
-
-    @admin.action(description="Add to a list…")
-    def add_to_list(self, request: HttpRequest, rows: QuerySet[Contact]) -> HttpResponseBase:
-        """Ask for the list."""
-        return self._ask(request, "list", rows)
-
-    @admin.action(description="Opt out…")
-    def opt_out_chosen(self, request: HttpRequest, rows: QuerySet[Contact]) -> HttpResponseBase:
-        """Ask for the reason."""
-        return self._ask(request, "opt-out", rows)
-
-    @admin.action(description="Erase…")
-    def erase_chosen(self, request: HttpRequest, rows: QuerySet[Contact]) -> HttpResponseBase:
-        """Ask why."""
-        return self._ask(request, "erase", rows)
-
-    erase_chosen.permission = "privacy.manage"  # type: ignore[attr-defined]  # read by the bases
-    add_tags.permission = MANAGE  # type: ignore[attr-defined]  # read by the bases
-    add_to_list.permission = MANAGE  # type: ignore[attr-defined]  # same
-    opt_out_chosen.permission = "consent.manage"  # type: ignore[attr-defined]  # same
-
-    def _ask(self, request: HttpRequest, what: str, rows: QuerySet[Contact]) -> HttpResponseBase:
-        request.session[_CHOSEN] = [str(key) for key in rows.values_list("pk", flat=True)[:500]]
-        return HttpResponseRedirect(reverse("admin:messaging_contact_group", args=[what]))
-
-    @pages.needs("contacts.view")
-    def group_view(self, request: HttpRequest, what: str) -> HttpResponseBase:
-        """Ask what to do with the people chosen on the list, then do it."""
-        task = _TASKS.get(what)
-        chosen = list(Contact.objects.filter(pk__in=request.session.get(_CHOSEN, ())))
-        back = reverse("admin:messaging_contact_changelist")
-        if task is None or not chosen:
-            flash.warning(request, "Choose people on the list first.")
-            return HttpResponseRedirect(back)
-        asking.require(request, task.permission)
-        form = task.form(request.POST or None, request=request)
-        if request.method == "POST" and form.is_valid():
-            try:
-                sentence = task.do(chosen, form.cleaned_data, request)
-            except ProjectError as error:
-                return pages.refused(request, error, back)
-            flash.success(request, sentence)
-            return HttpResponseRedirect(back)
-        return pages.show(
-            self,
-            request,
-            "ask",
-            title=f"{task.title}: {_people(len(chosen))}",
-            form=form,
-            submit=task.title,
-            back=back,
-            lead=", ".join(str(one) for one in chosen[:8]) + (" …" if len(chosen) > 8 else ""),
-        )
-
     # one person
 
     def add_view(
@@ -305,163 +230,6 @@ class ContactAdmin(ConsentVerbs, TenantAdmin[Contact]):
         editing.delete(obj, by=pages.reader(request))
 
 
-@admin.register(Tag)
-class TagAdmin(TenantAdmin[Tag]):
-    """Words people are grouped by."""
-
-    permissions: ClassVar[Mapping[str, str]] = {"view": "contacts.view", "delete": MANAGE}
-    list_display = ("name", "people")
-    search_fields = ("name__startswith",)
-    empty_state = EmptyState(
-        title="No tags yet",
-        text="Tags come with an import, or from the list of people: choose some and add a tag.",
-        icon="sell",
-        steps=(Step("Go to the people", "admin:messaging_contact_changelist", "contacts.view"),),
-    )
-
-    @admin.display(description="")
-    def people(self, tag: Tag) -> str:
-        """Lead to the people."""
-        url = reverse("admin:messaging_contact_changelist")
-        return link(f"{url}?tag={tag.pk}", "Show the people")
-
-    def delete_model(self, request: HttpRequest, obj: Tag) -> None:
-        """Delete the tag; its people stay."""
-        tags.delete(obj, by=pages.reader(request))
-
-
-@admin.register(ContactList)
-class ContactListAdmin(TenantAdmin[ContactList]):
-    """Named lists: what campaigns go to."""
-
-    permissions: ClassVar[Mapping[str, str]] = _CONTACTS
-    by_object = True
-    list_display = ("name", "size", "created_at", "people")
-    search_fields = ("name__startswith",)
-    fields = ("name",)
-    empty_state = EmptyState(
-        title="No lists yet",
-        text="Every import makes a list. You can also choose people and add them to a new one.",
-        icon="list_alt",
-        steps=(
-            Step("Import a file", "admin:messaging_contactimport_add", MANAGE, icon="upload_file"),
-        ),
-    )
-
-    @admin.display(description="")
-    def people(self, one: ContactList) -> str:
-        """Lead to the people."""
-        url = reverse("admin:messaging_contact_changelist")
-        return link(f"{url}?list={one.pk}", "Show the people")
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        """Call the rows what people call them."""
-        return super().changelist_view(request, {"title": "Lists", **(extra_context or {})})
-
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> Any:
-        """Call the page what people call it."""
-        title = {"title": "List" if object_id else "New list"}
-        return super().changeform_view(
-            request, object_id, form_url, {**title, **(extra_context or {})}
-        )
-
-    def save_model(self, request: HttpRequest, obj: ContactList, form: Any, change: bool) -> None:
-        """Make the list or give it another name."""
-        if change:
-            lists.rename(obj, name=obj.name, by=pages.reader(request))
-        else:
-            obj.pk = lists.create(name=obj.name, by=pages.reader(request)).pk
-
-    def delete_view(
-        self, request: HttpRequest, object_id: str, extra_context: Any = None
-    ) -> HttpResponse:
-        """Ask, then delete the list; its people stay."""
-        rows = ContactList.objects.all()
-        found: ContactList = pages.find_allowed(request, rows, object_id, MANAGE)
-        back = reverse("admin:messaging_contactlist_change", args=[found.pk])
-        try:
-            audience.require_unused(found)
-        except ProjectError as error:
-            return pages.refused(request, error, back)
-        if request.method == "POST":
-            lists.delete(found, by=pages.reader(request))
-            return self.back_to_list(request, f"The list “{found.name}” is deleted.")
-        verb = "stands" if found.size == 1 else "stand"
-        return pages.show(
-            self,
-            request,
-            "ask",
-            title=f"Delete the list “{found.name}”?",
-            original=found,
-            lead=f"{_people(found.size)} {verb} on this list. They stay contacts.",
-            submit="Delete the list",
-            is_danger=True,
-            back=back,
-        )
-
-
-_CHOSEN = "contacts_chosen"
-
-
-class _Task:
-    """Something done to several people after a question."""
-
-    def __init__(self, title: str, permission: str, form: Any, do: Any) -> None:
-        self.title, self.permission, self.form, self.do = title, permission, form, do
-
-
-def _tag(chosen: Sequence[Contact], data: dict[str, Any], request: HttpRequest) -> str:
-    ids = [one.pk for one in chosen]
-    new = tags.add(contacts=ids, names=data["tags"], by=pages.reader(request))
-    return f"{_people(len(chosen))}: {new} {'tag was' if new == 1 else 'tags were'} new."
-
-
-def _enlist(chosen: Sequence[Contact], data: dict[str, Any], request: HttpRequest) -> str:
-    found = data["list"] or lists.find_or_create(name=data["name"], by=pages.reader(request))
-    new = lists.add(found, contacts=[one.pk for one in chosen])
-    return f"{_people(new)} added to “{found.name}”, {len(chosen) - new} were on it already."
-
-
-@transaction.atomic
-def _stop(chosen: Sequence[Contact], data: dict[str, Any], request: HttpRequest) -> str:
-    for one in chosen:
-        consents.record(
-            one,
-            ConsentStatus.OPTED_OUT,
-            by=pages.reader(request),
-            scope=data["scope"],
-            reason=data["reason"],
-            now=timezone.now(),
-        )
-    return f"{_people(len(chosen))} opted out."
-
-
-def _erase(chosen: Sequence[Contact], data: dict[str, Any], request: HttpRequest) -> str:
-    people = [requests.identify(contact_id=one.pk) for one in chosen]
-    by = asking.access_of(request)
-    named = mass.create(people=people, source=data["source"], by=by, now=timezone.now())
-    sentences = [
-        f"{_people(named.batch.size)} named.",
-        mass.told(named.skipped),
-        "Nothing is deleted yet: look at them under Privacy requests, and start.",
-    ]
-    return " ".join(filter(None, sentences))
-
-
-_TASKS: Mapping[str, _Task] = {
-    "tags": _Task("Add tags", MANAGE, TagForm, _tag),
-    "list": _Task("Add to a list", MANAGE, ListForm, _enlist),
-    "opt-out": _Task("Opt out", "consent.manage", OptOutForm, _stop),
-    "erase": _Task("Erase", "privacy.manage", EraseForm, _erase),
-}
-
-
 def _save(form: ContactForm, contact: Contact | None, request: HttpRequest) -> Contact | None:
     by = pages.reader(request)
     try:
@@ -497,7 +265,3 @@ def _short(status: ConsentStatus) -> str:
 
 def _long(status: str) -> str:
     return str(ConsentStatus(status).label)
-
-
-def _people(count: int) -> str:
-    return f"{count} person" if count == 1 else f"{count} people"
