@@ -127,8 +127,11 @@ def _require_valid(changes: Mapping[str, object]) -> None:
     unknown = sorted(set(changes) - CHANGEABLE)
     if unknown:
         raise InvalidInput("This setting cannot be changed.", attr=unknown[0])
-    if not str(changes.get("name", "-")).strip():
+    name = str(changes.get("name", "-"))
+    if not name.strip():
         raise InvalidInput("A business needs a name.", attr="name")
+    if len(name.splitlines()) > 1:
+        raise InvalidInput("The name of a business is one line.", attr="name")
     if changes.get("region", "ES") not in SUPPORTED_REGIONS:
         raise InvalidInput("Not a two-letter country.", code="invalid_region", attr="region")
     if changes.get("time_zone", "UTC") not in available_timezones():

@@ -127,3 +127,13 @@ def test_answers_older_than_a_day_are_forgotten(cast: Cast) -> None:
 
     assert idempotency.forget_expired(now=now, batch=1) == 2
     assert IdempotencyRecord.objects.get().key == "fresh"
+
+
+@pytest.mark.parametrize("name", ["Two\nLines", "Two\r\nLines", "Two\u2028Lines"])
+def test_the_name_of_a_business_is_one_line(cast: Cast, name: str) -> None:
+    url = f"{BUSINESSES}/{cast.business.pk}"
+
+    refused = client_of(cast.alice).patch(url, {"name": name})
+
+    (error,) = refused.json()["errors"]
+    assert (refused.status_code, error["attr"]) == (400, "name")

@@ -13,7 +13,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts import invitations, tenancy
-from accounts.models import Invitation, Membership, Role, SecurityPolicy, SignIn, User
+from accounts.models import Business, Invitation, Membership, Role, SecurityPolicy, SignIn, User
 from accounts.signals import InvitationChanged, invitation_changed
 from tests.factories.accounts import PASSWORD, MembershipFactory, UserFactory, issue_key
 from tests.factories.cast import Cast, client_of, client_of_key
@@ -315,7 +315,7 @@ def test_joining_puts_nobody_into_another_business(cast: Cast) -> None:
 def test_a_mail_that_cannot_be_written_keeps_no_other_back(
     cast: Cast, mailoutbox: list[Any]
 ) -> None:
-    client_of(cast.alice).patch(f"/api/businesses/{cast.business.pk}", {"name": "Alice\nFlowers"})
+    Business.objects.filter(pk=cast.business.pk).update(name="Alice\nFlowers")
     odd = invite(cast)
     Invitation.across_businesses.filter(pk=odd.pk).update(email="dora\n@example.com")
     client_of(cast.alice).post(INVITATIONS, {"email": "emil@example.com", "role": "agent"})
@@ -357,3 +357,14 @@ def test_one_that_has_ended_is_listed_as_expired(cast: Cast) -> None:
     }
 
     assert found == {"pending": [str(alive.pk)], "expired": [str(over.pk)], "declined": []}
+
+
+def test_what_an_inviter_writes_into_the_mail_is_one_line(
+    cast: Cast, mailoutbox: list[Any]
+) -> None:
+    invite(cast, **DORA | {"name": "Dora\n\nPay here: example.org"})
+
+    invitations.mail_due(now=timezone.now())
+
+    (mail,) = mailoutbox
+    assert "\nPay here" not in mail.body

@@ -11,8 +11,9 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts import invitations, tenancy
-from accounts.models import Invitation, Membership, Role, User
+from accounts import approvals, holdings, invitations, sign_ins, tenancy
+from accounts.access import Access
+from accounts.models import Approval, Invitation, Membership, Role, SecurityPolicy, User
 from accounts.tokens import start_family
 from tests.factories.accounts import PASSWORD
 from tests.factories.cast import Cast, client_of, make_cast
@@ -70,6 +71,88 @@ def test_one_person_is_invited_once() -> None:
         return int(client.post("/api/users", person).status_code)
 
     assert sorted(at_once(add, add)) == [201, 409]
+
+
+def test_an_invitation_is_accepted_once() -> None:
+    cast = make_cast()
+    given = {"email": "charlie@example.com", "role": "agent"}
+    id_ = client_of(cast.alice).post("/api/invitations", given).json()["id"]
+    client = client_of(cast.charlie)
+
+    def accept() -> int:
+        return int(client.post(f"/api/auth/invitations/{id_}/accept").status_code)
+
+    codes = at_once(accept, accept, accept)
+
+    assert codes.count(204) == 1
+    assert set(codes) <= {204, 404, 409}
+    with tenancy.across(tenancy.Door.COMMAND):
+        rows = Membership.objects.filter(business=cast.business, user=cast.charlie)
+        assert rows.count() == 1
+
+
+def test_one_approval_lets_one_step_pass() -> None:
+    cast = make_cast()
+    dora = cast.add(Role.OWNER, name="Dora")
+    with tenancy.scope(cast.business):
+        SecurityPolicy.objects.create(business=cast.business, two_person=["mass_erasure"])
+
+    @approvals.asking
+    def erase() -> str:
+        approvals.require(
+            kind="mass_erasure",
+            subject_type="erasure",
+            subject_id="7",
+            digest=approvals.digest_of({"the people": ["a"]}),
+            by=access_of(cast, cast.alice),
+            now=timezone.now(),
+        )
+        return "done"
+
+    def attempt() -> str:
+        with tenancy.scope(cast.business):
+            try:
+                return erase()
+            except approvals.NeedsApproval as refused:
+                return refused.code
+
+    first = attempt()
+    with tenancy.scope(cast.business):
+        approvals.approve(
+            approval=Approval.objects.get(), by=access_of(cast, dora), now=timezone.now()
+        )
+    outcomes = at_once(attempt, attempt, attempt)
+
+    assert first == "approval_required"
+    assert sorted(outcomes) == ["approval_required", "approval_required", "done"]
+    with tenancy.scope(cast.business):
+        states = Approval.objects.order_by("id").values_list("status", flat=True)
+        assert list(states) == ["used", "open"]
+
+
+def test_tokens_refreshed_while_they_are_revoked_open_nothing() -> None:
+    cast = make_cast()
+    token = start_family(cast.alice, now=timezone.now()).refresh
+
+    def refresh() -> dict[str, str]:
+        answer = APIClient().post("/api/auth/token/refresh", {"refresh": token})
+        return dict(answer.json())
+
+    def revoke() -> dict[str, str]:
+        sign_ins.end_all(cast.alice, now=timezone.now(), reason="own_wish")
+        return {}
+
+    pair, _ = at_once(refresh, revoke)
+
+    if "access" in pair:
+        bearer = {"HTTP_AUTHORIZATION": f"Bearer {pair['access']}"}
+        assert APIClient().get("/api/auth/me", **bearer).status_code == 401
+        again = APIClient().post("/api/auth/token/refresh", {"refresh": pair["refresh"]})
+        assert again.status_code == 401
+
+
+def access_of(cast: Cast, user: User) -> Access:
+    return Access(user, None, cast.business, holdings.effective(user, cast.business))
 
 
 @pytest.mark.parametrize("is_page", [False, True])
