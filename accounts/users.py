@@ -27,6 +27,7 @@ def create(*, email: str, name: str, password: str) -> User:
 
     Raises `InvalidInput` for a weak password.
     """
+    name = " ".join(name.split())  # it stands in mails to others
     _require_strong(password, User(email=email, name=name))
     return User.objects.create_user(email, password, name=name)
 

@@ -368,3 +368,9 @@ def test_what_an_inviter_writes_into_the_mail_is_one_line(
 
     (mail,) = mailoutbox
     assert "\nPay here" not in mail.body
+
+
+def test_the_name_one_joins_by_is_one_line(cast: Cast) -> None:
+    join(invite(cast), name="Dora\n\nPay here: example.org")
+
+    assert User.objects.get(email="dora@example.com").name == "Dora Pay here: example.org"
