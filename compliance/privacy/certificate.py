@@ -21,11 +21,13 @@ REMAINS: Final = (
     {
         "store": "Suppression list",
         "explanation": "A keyed hash of each address stays, so that nobody writes to the person "
-        "by an old list. It cannot be turned back into the address.",
+        "by an old list. Only who holds this system's secret key can tell whether it stands for a "
+        "given address.",
     },
     {
         "store": "Audit trail",
-        "explanation": "Entries say who did what and when. They name no person, number or text.",
+        "explanation": "Entries say who of the business did what and when. Of the people written "
+        "to they hold no name, no text and no whole number.",
     },
     {
         "store": "Statistics",

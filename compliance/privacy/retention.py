@@ -116,7 +116,8 @@ FIXED: Final = (
     Fixed(
         "Audit trail",
         "for ever",
-        "Entries are chained, so none can be taken out. They name no person, number or text.",
+        "Entries are chained, so none can be taken out. They hold no name, text or whole number of "
+        "the people written to.",
     ),
 )
 
