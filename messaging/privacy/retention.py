@@ -16,6 +16,7 @@ from accounts.models import WhatsAppAccount
 from compliance.privacy.registry import BATCH
 from compliance.privacy.retention import MOST_COUNTED, Kind
 from config.lib import ids
+from messaging.campaigns.models import Campaign, CampaignRecipient
 from messaging.contacts.models import ContactImport
 from messaging.conversations.models import Conversation
 from messaging.media.models import MediaFile
@@ -59,18 +60,16 @@ class OldMessages(Kind):
         return int(_messages(None, before)[:MOST_COUNTED].count())
 
     def remove(self, after: datetime | None, before: datetime) -> Iterator[int]:
-        """Strip messages, oldest first."""
+        """Strip messages, oldest first; then forget what campaigns that are over were given."""
         cursor = _floor(after)
-        while True:
-            rows = _messages(None, before).filter(id__gt=cursor).order_by("id")
-            page = list(rows.values_list("pk", flat=True)[:_PAGE])
-            if not page:
-                return
+        old = _messages(None, before).order_by("id").values_list("pk", flat=True)
+        while page := list(old.filter(id__gt=cursor)[:_PAGE]):
             with connection.cursor() as database:
                 database.execute(_STRIP, [page, tenancy.current_id()])
             MessageEvent.objects.filter(message__in=page).update(error=None, detail="")
             cursor = page[-1]
             yield len(page)
+        yield from _forget_values(after, before)
 
     def find_oldest_left(self, after: datetime | None, before: datetime) -> datetime | None:
         """Return the age of the oldest message that waits to be sent: it may wait for a year."""
@@ -231,6 +230,20 @@ def _delete_messages(page: list[UUID]) -> int:
     MediaFile.objects.filter(message_id__in=page).delete()
     MessageEvent.objects.filter(message__in=page).delete()
     return Message.objects.filter(pk__in=page).delete()[0]
+
+
+def _forget_values(after: datetime | None, before: datetime) -> Iterator[int]:
+    """Forget the variables people had of their own in campaigns that ended in this time."""
+    over = Campaign.objects.filter(finished_at__lt=before, status__in=Campaign.FINAL)
+    if after:
+        over = over.filter(finished_at__gte=after)
+    for campaign_id in list(over.order_by("id").values_list("pk", flat=True)):
+        lines = CampaignRecipient.objects.filter(campaign=campaign_id).order_by("contact_id")
+        told = lines.filter(values__isnull=False).values_list("contact_id", flat=True)
+        cursor = _FIRST
+        while page := list(told.filter(contact_id__gt=cursor)[:_PAGE]):
+            cursor = page[-1]
+            yield lines.filter(contact_id__in=page).order_by().update(values=None)
 
 
 def _floor(at: datetime | None) -> UUID:

@@ -23,6 +23,7 @@ from compliance.privacy import retention
 from compliance.privacy.models import RetentionRule, RetentionRun
 from config.lib import ids, storage
 from config.lib.errors import InvalidInput
+from messaging.campaigns.models import Campaign, CampaignRecipient
 from messaging.contacts.models import ContactImport
 from messaging.conversations.models import Conversation
 from messaging.media.models import MediaFile
@@ -37,6 +38,7 @@ from tests.factories.messaging import (
     MessageFactory,
     SenderFactory,
 )
+from tests.factories.templates import TemplateFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NOW = timezone.now()
@@ -125,6 +127,33 @@ def test_a_message_that_waited_long_goes_once_it_was_sent(cast: Cast, sender: Se
     assert run()["messages"] == 1
 
     assert Message.across_businesses.get(pk=waited.pk).content == {"removed": True}
+
+
+def test_what_campaigns_were_given_of_people_goes_with_the_text(cast: Cast, sender: Sender) -> None:
+    with tenancy.scope(cast.business):
+        over, young, running = (
+            Campaign.objects.create(
+                business=cast.business,
+                name="Spring",
+                sender=sender,
+                template=TemplateFactory.create(account=sender.account),
+                status=status,
+                finished_at=at,
+            )
+            for status, at in (("completed", OLD), ("cancelled", NOW), ("running", None))
+        )
+        for campaign in (over, young, running):
+            for contact in ContactFactory.create_batch(3, business=cast.business):
+                CampaignRecipient.objects.create(
+                    campaign=campaign, contact=contact, values={"1": "secret words"}
+                )
+    keep(cast, messages=90)
+
+    assert run()["messages"] == 3
+    assert run().get("messages", 0) == 0
+
+    told = CampaignRecipient.objects.filter(values__isnull=False)
+    assert {one.campaign_id for one in told} == {young.pk, running.pk}
 
 
 def test_nothing_goes_without_a_rule(cast: Cast, sender: Sender) -> None:
