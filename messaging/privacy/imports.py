@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from compliance.privacy.registry import File, Later, Person, Rows, Step
-from config.lib import paging, storage, tables
+from config.lib import outward, paging, storage, tables
 from config.lib.addresses import digits_in
 from config.lib.tables import UnreadableFile
 from messaging.contacts.choices import Choices
@@ -54,10 +54,9 @@ class ImportsHolder:
             return
         names = _names_of(person)
         for held in _imports(after=cursor):
-            if _stands_in(held, person):
-                counts = _clear(held, person, names, now)
-            else:
-                counts = _unname(held, person, names)
+            with outward.allowed():
+                stands_in = _stands_in(held, person)
+            counts = _clear(held, person, names, now) if stands_in else _unname(held, person, names)
             yield Step(counts, str(held.pk))
 
 
