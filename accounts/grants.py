@@ -23,7 +23,7 @@ from accounts.objects import Target
 from accounts.signals import PermissionsChanged, permissions_changed
 from config.lib import moments
 from config.lib.apart import apart
-from config.lib.errors import InvalidInput, NotAllowed
+from config.lib.errors import InvalidInput, NotAllowed, NotFound
 
 if TYPE_CHECKING:
     from accounts.access import Access
@@ -234,7 +234,8 @@ def _insert(
 def _lock(membership: Membership) -> None:
     """Wait until the member acts on nothing; then the row, so that two changes do not mix."""
     standing.change([standing.of_user(membership.user_id)])
-    Membership.objects.select_for_update().get(pk=membership.pk)
+    if not Membership.objects.select_for_update().filter(pk=membership.pk):
+        raise NotFound("No such member.")
 
 
 def _ends(membership: Membership, target: Target | None) -> dict[str, datetime | None]:

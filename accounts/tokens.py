@@ -201,11 +201,6 @@ def revoke_all(
     sign_ins.end_all(user, now=now, reason=reason, by=by, keep=keep)
 
 
-def user_of(access_token: str) -> User:
-    """Return the active user an access token speaks for; raise `TokenRefused`."""
-    return sign_in_of(access_token).user
-
-
 def sign_in_of(access_token: str) -> SignIn:
     """Return the sign-in of an access token, with its active user; raise `TokenRefused`."""
     claims = _decode(AccessToken, access_token)

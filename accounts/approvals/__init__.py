@@ -43,7 +43,6 @@ from accounts.approvals.requests import (
     ApprovalVoid,
     Asks,
     NeedsApproval,
-    request,
 )
 from accounts.approvals.rights import NEEDED, NotYours
 from accounts.approvals.steps import asking, is_needed, require, require_standing, was_used
@@ -77,7 +76,6 @@ __all__ = [
     "list_visible",
     "may_decide",
     "reject",
-    "request",
     "require",
     "require_standing",
     "state_of",

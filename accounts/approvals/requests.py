@@ -72,23 +72,6 @@ class ApprovalVoid(NeedsApproval):
 
 
 @transaction.atomic
-def request(
-    *,
-    kind: str,
-    subject_type: str,
-    subject_id: str,
-    digest: str,
-    by: Access,
-    now: datetime,
-    asks: Asks = WORDLESS,
-) -> Approval:
-    """Ask for an approval ahead of the step; one that waits for the same is returned."""
-    found = _ask(Wanted(kind, subject_type, subject_id, digest, by, now, asks), why="")
-    assert found is not None  # noqa: S101  # somebody asks
-    return found
-
-
-@transaction.atomic
 def _ask(wanted: Wanted, *, why: str) -> Approval | None:
     """Return the live request for exactly this; end one that is not and make a new one.
 

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts import approvals, holdings, invitations, sign_ins, tenancy
+from accounts import approvals, holdings, invitations, members, sign_ins, tenancy
 from accounts.access import Access
 from accounts.models import Approval, Invitation, Membership, Role, SecurityPolicy, User
 from accounts.tokens import start_family
@@ -150,6 +150,29 @@ def test_tokens_refreshed_while_they_are_revoked_open_nothing() -> None:
         assert client.get("/api/auth/me").status_code == 401
         again = APIClient().post("/api/auth/token/refresh", {"refresh": pair["refresh"]})
         assert again.status_code == 401
+
+
+def test_who_was_removed_a_moment_ago_is_granted_nothing() -> None:
+    cast = make_cast()
+    client = client_of(cast.alice)
+    given = {"user": cast.bob.pk, "permissions": ["reports.view"]}
+
+    def grant() -> Any:
+        try:
+            return client.post("/api/permissions", given)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as threads:
+        with transaction.atomic(), tenancy.scope(cast.business):
+            bob = Membership.objects.get(business=cast.business, user=cast.bob)
+            dora = access_of(cast, cast.add(Role.OWNER, name="Dora"))
+            members.remove(membership=bob, by=dora, now=timezone.now())
+            answer = threads.submit(grant)
+            wait_until_it_waits(answer)
+        refused = answer.result()
+
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (404, "not_found")
 
 
 def access_of(cast: Cast, user: User) -> Access:

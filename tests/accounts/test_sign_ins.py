@@ -144,7 +144,7 @@ def test_a_token_without_a_sign_in_is_none(cast: Cast) -> None:
     SignIn.objects.all().delete()
 
     with pytest.raises(tokens.TokenRefused):
-        tokens.user_of(pair["access"])
+        tokens.sign_in_of(pair["access"])
 
 
 def test_a_platform_admin_acts_in_no_business_until_one_is_chosen(cast: Cast) -> None:
