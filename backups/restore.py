@@ -16,6 +16,7 @@ from psycopg.errors import InsufficientPrivilege
 from backups import postgres
 from backups.errors import BackupFailed
 from config.lib import ids
+from config.lib.postgres import databases
 
 PREFIX: Final = "switchboard_scratch_"
 _LEFT_BEHIND: Final = timedelta(days=1)
@@ -25,11 +26,11 @@ _LEFT_BEHIND: Final = timedelta(days=1)
 def scratch_database() -> Iterator[str]:
     """Make an empty database and drop it in the end, whatever happens."""
     name = f"{PREFIX}{ids.new_id().hex}"
-    _execute("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'", name)
+    _create(name)
     try:
         yield name
     finally:
-        _execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+        _drop(name)
 
 
 def drop_left_behind(*, now: datetime) -> int:
@@ -40,7 +41,7 @@ def drop_left_behind(*, now: datetime) -> int:
         ).fetchall()
     old = [name for (name,) in found if _is_old(name, now)]
     for name in old:
-        _execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+        _drop(name)
     return len(old)
 
 
@@ -84,12 +85,18 @@ def _is_old(name: str, now: datetime) -> bool:
         return False
 
 
-def _execute(statement: str, name: str) -> None:
+def _create(name: str) -> None:
     with postgres.connect(autocommit=True) as connection:
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'")
         try:
-            connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
+            connection.execute(statement.format(sql.Identifier(name)))
         except InsufficientPrivilege as error:
             raise BackupFailed(
                 "The check needs a database of its own: DATABASE_OWNER_URL must name a role that "
                 "may create one (CREATEDB)."
             ) from error
+
+
+def _drop(name: str) -> None:
+    with postgres.connect(autocommit=True) as connection:
+        databases.drop(connection, name)

@@ -18,6 +18,7 @@ import psycopg
 from psycopg import sql
 
 from config.dev.embedded.host import LOOPBACK, choose_port, is_port_free, wait_until
+from config.lib.postgres import databases
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 DATABASE: Final = "switchboard_bench"
@@ -193,7 +194,7 @@ def _named(url: str, database: str) -> str:
 
 def _drop(owner: str) -> None:
     with psycopg.connect(owner, autocommit=True) as connection:
-        connection.execute(_sql("DROP DATABASE IF EXISTS {} WITH (FORCE)"))
+        databases.drop(connection, DATABASE)
 
 
 def _sql(statement: str) -> sql.Composed:

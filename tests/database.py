@@ -15,6 +15,8 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
+from config.lib.postgres import databases
+
 ROOT = Path(__file__).resolve().parent.parent
 APPS = (
     "accounts",
@@ -47,13 +49,13 @@ def clone(name: str) -> Iterator[None]:
     """Make a database of that name from the current template; drop it at the end."""
     with psycopg.connect(owner_url(), autocommit=True) as connection, _locked(connection):
         template = _ensure_template(connection)
-        _execute(connection, "DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+        databases.drop(connection, name)
         _execute(connection, "CREATE DATABASE {} TEMPLATE {}", name, template)
     try:
         yield
     finally:
         with psycopg.connect(owner_url(), autocommit=True) as connection:
-            _execute(connection, "DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+            databases.drop(connection, name)
 
 
 @contextmanager
@@ -70,13 +72,13 @@ def _ensure_template(connection: Connection) -> str:
     if template in _templates(connection):
         return template
     partial = f"{TEMPLATE_PREFIX}partial"
-    _execute(connection, "DROP DATABASE IF EXISTS {} WITH (FORCE)", partial)
+    databases.drop(connection, partial)
     _execute(connection, "CREATE DATABASE {} TEMPLATE template0", partial)
     _grant(url_for(owner_url(), partial))
     _migrate(url_for(owner_url(), partial))
     _execute(connection, "ALTER DATABASE {} RENAME TO {}", partial, template)
     for old in [one for one in _templates(connection) if one != template][OLD_TEMPLATES_KEPT:]:
-        _execute(connection, "DROP DATABASE IF EXISTS {} WITH (FORCE)", old)
+        databases.drop(connection, old)
     return template
 
 
