@@ -23,6 +23,7 @@ _LANGUAGE: Final = re.compile(r"([a-z]{2,3})(?:[-_]([a-z]{2,4}))?", re.IGNORECAS
 _SCIENTIFIC: Final = re.compile(r"[+-]?\d+(?:[.,]\d+)?e[+-]?\d+", re.IGNORECASE)
 _WHOLE: Final = re.compile(r"(\d{6,15})\.0")
 _DECIMAL: Final = re.compile(r"[1-9]\d*[.,]\d+")
+_DAY: Final = timedelta(days=1)
 _EXCEL_EPOCH: Final = datetime(1899, 12, 30, tzinfo=UTC)
 
 
@@ -66,6 +67,19 @@ def read_consent(text: str, *, zone: ZoneInfo) -> tuple[ConsentStatus | None, da
         return None, None
     at = read_instant(text, zone=zone)
     return (ConsentStatus.OPTED_IN, at) if at else (None, None)
+
+
+def past(at: datetime, *, status: ConsentStatus, now: datetime) -> datetime:
+    """Return when a word counts that a file dates; raises `RowRefused` for a time to come.
+
+    A day may have begun where the file was written and not here. A yes of that day counts from the
+    day before, so that it outranks no opt-out told since.
+    """
+    if at <= now:
+        return at
+    if at > now + _DAY:
+        raise RowRefused("invalid_consent_date", "The consent is dated in the future.")
+    return at - _DAY if status == ConsentStatus.OPTED_IN else now
 
 
 def read_scopes(text: str) -> tuple[Scope, ...]:

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
 
@@ -107,12 +107,13 @@ class Reader:
     def read(self, number: int, row: Sequence[str]) -> Said:
         """Return what the row says; raises `RowRefused`."""
         status, dated = self._status(row)
+        at = self._at(row) or dated
         return Said(
             row=number,
             address=self._address(row),
             status=status,
             scopes=self._scopes(row),
-            at=self._at(row) or dated,
+            at=cells.past(at, status=status, now=self._now) if at else None,
             wording=self._text(row, "consent_wording", LONGEST_WORDING) or self._declared.wording,
             language=cells.read_language(self._cell(row, "language")) or self._declared.language,
             rest=self._rest(row),
@@ -148,7 +149,7 @@ class Reader:
             raise RowRefused(
                 "invalid_status", f'"{text[:40]}" is neither opted_in nor opted_out, yes nor no.'
             )
-        return status, self._past(dated) if dated else None
+        return status, dated
 
     def _scopes(self, row: Sequence[str]) -> tuple[str, ...]:
         text = self._cell(row, "consent_scope")
@@ -165,12 +166,7 @@ class Reader:
                 "invalid_consent_date",
                 f'"{text[:40]}" is no date; write it as 2026-01-31 or 31/01/2026.',
             )
-        return self._past(at)
-
-    def _past(self, at: datetime) -> datetime:
-        if at > self._now + timedelta(days=1):
-            raise RowRefused("invalid_consent_date", "The consent is dated in the future.")
-        return min(at, self._now)
+        return at
 
     def _text(self, row: Sequence[str], target: str, longest: int) -> str:
         text = self._cell(row, target)

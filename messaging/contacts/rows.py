@@ -16,12 +16,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from compliance.cells import (
     RowRefused,
+    past,
     read_consent,
     read_instant,
     read_language,
@@ -176,10 +177,11 @@ class RowReader:
     def _consent(self, cells: Sequence[str]) -> Consenting:
         rules = self._rules
         text = self._cell(cells, "consent")
-        at = self._consent_at(cells)
         status, dated = read_consent(text, zone=rules.zone)
         if status is None and not text and rules.everyone_agreed:
             status = ConsentStatus.OPTED_IN
+        if at := self._consent_at(cells) or dated or rules.consent_at:
+            at = past(at, status=status or ConsentStatus.OPTED_IN, now=rules.now)
         if status is None:
             remark = f'"{text[:40]}" says neither yes nor no.' if text else ""
             return Consenting(remark=remark)
@@ -188,7 +190,7 @@ class RowReader:
         return Consenting(
             status=status,
             scopes=named or default,
-            at=at or dated or rules.consent_at,
+            at=at,
             wording=(self._cell(cells, "consent_wording") or rules.consent_wording)[
                 :LONGEST_WORDING
             ],
@@ -204,8 +206,6 @@ class RowReader:
                 "invalid_consent_date",
                 f'"{text[:40]}" is no date; write it as 2026-01-31 or 31/01/2026.',
             )
-        if at > self._rules.now + timedelta(days=1):
-            raise RowRefused("invalid_consent_date", "The consent is dated in the future.")
         return at
 
 

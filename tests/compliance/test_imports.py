@@ -25,7 +25,7 @@ from compliance.signals import consent_withdrawn
 from config.lib.redis import key as redis_key
 from messaging.contacts.models import Contact
 from tests.factories.cast import Cast, client_of, make_cast
-from tests.factories.compliance import opt_out
+from tests.factories.compliance import opt_in, opt_out
 
 ROUTE = "/api/compliance/consent/import"
 PAGE = "/admin/compliance/consent/import/"
@@ -130,6 +130,27 @@ def test_the_same_dated_file_twice_writes_nothing_new(client: APIClient) -> None
 
     assert again["events"] == 0
     assert events().count() == 2
+
+
+def test_a_yes_of_a_day_that_has_not_begun_here_overrules_no_recent_opt_out(
+    cast: Cast, client: APIClient
+) -> None:
+    opt_out(cast.business, "+34600111222", at=timezone.now() - timedelta(hours=1))
+    soon = (timezone.now() + timedelta(hours=5)).isoformat()
+
+    answer = post(client, f"phone,consent,date\n600111222,yes,{soon}\n", commit="true").json()
+
+    assert answer["verdicts"] == {"stays_opted_out": 1}
+    assert refusal(cast, "+34600111222") == "opted_out"
+
+
+def test_a_no_of_a_day_that_has_not_begun_here_counts_now(cast: Cast, client: APIClient) -> None:
+    opt_in(cast.business, "+34600111222", at=timezone.now() - timedelta(hours=1))
+    soon = (timezone.now() + timedelta(hours=5)).isoformat()
+
+    post(client, f"phone,consent,date\n600111222,no,{soon}\n", commit="true")
+
+    assert refusal(cast, "+34600111222") == "opted_out"
 
 
 def test_an_old_list_brings_nobody_back(cast: Cast, client: APIClient) -> None:

@@ -69,6 +69,8 @@ def may_write(*keys: str, scope: Scope = Scope.MARKETING) -> object:
         (f"Ana,600555001,yes,,{'t' * 61}", "invalid_tag"),
         ("Ana,600555001,yes,31/02/2024", "invalid_consent_date"),
         ("Ana,600555001,yes,2099-01-01", "invalid_consent_date"),
+        ("Ana,600555001,2099-01-01", "invalid_consent_date"),
+        ("Ana,600555001,,2099-01-01", "invalid_consent_date"),
         ("Ana,600555001,yes,,,,,Klingon", "unknown_language"),
     ],
 )
@@ -156,6 +158,17 @@ def test_an_opt_out_at_the_persons_other_address_is_seen(business: Business) -> 
     opt_out(business, "ES.1", at=NOW - timedelta(days=1))
 
     assert verdict_of(business, "Ana,600555001,yes,2024-05-01") == "stays_opted_out"
+
+
+def test_a_yes_of_a_day_that_has_not_begun_here_overrules_no_recent_opt_out(
+    business: Business,
+) -> None:
+    opt_out(business, "+34600555001", at=NOW - timedelta(hours=1))
+    tomorrow = f"{NOW + timedelta(days=1):%Y-%m-%d}"
+
+    imported(business, table(f"Ana,600555001,yes,{tomorrow}"))
+
+    assert may_write("+34600555001") == consent.Refused("opted_out")
 
 
 def test_somebody_with_standing_consent_needs_none_in_the_file(business: Business) -> None:
