@@ -79,6 +79,8 @@ def look_again(record: ErasureRecord, *, now: datetime) -> Mapping[str, int]:
                 step = next(steps, None)
             if step is None:
                 break
+            if step.look:
+                step.look()
             found.update(step.counts)
     with transaction.atomic():
         ErasureRecord.objects.filter(pk=record.pk).update(looked_again_at=now)
@@ -148,7 +150,9 @@ def _clear(
         request.progress = held.progress
         if step is None:
             return True
-        if now >= until:
+        if step.look:
+            step.look()
+        elif now >= until:
             return False
 
 

@@ -109,10 +109,15 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one transaction of an erasure did, and where to go on after a kill."""
+    """What one transaction of an erasure did, and where to go on after a kill.
+
+    `look` is done with no transaction open before the next step, which needs what it finds: a file
+    may be far away.
+    """
 
     counts: Mapping[str, int] = field(default_factory=dict)
     cursor: str = ""
+    look: Callable[[], None] | None = None
 
 
 class Later(Exception):

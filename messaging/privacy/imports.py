@@ -11,11 +11,12 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from compliance.privacy.registry import File, Later, Person, Rows, Step
-from config.lib import outward, paging, storage, tables
+from config.lib import paging, storage, tables
 from config.lib.addresses import digits_in
 from config.lib.tables import UnreadableFile
 from messaging.contacts.choices import Choices
@@ -54,10 +55,25 @@ class ImportsHolder:
             return
         names = _names_of(person)
         for held in _imports(after=cursor):
-            with outward.allowed():
-                stands_in = _stands_in(held, person)
-            counts = _clear(held, person, names, now) if stands_in else _unname(held, person, names)
+            reading = _Reading(held, person)
+            yield Step(look=reading.find)
+            if reading.has_found:
+                counts = _clear(held, person, names, now)
+            else:
+                counts = _unname(held, person, names)
             yield Step(counts, str(held.pk))
+
+
+@dataclass(slots=True)
+class _Reading:
+    """Whether a person stands in a file; found out while no transaction is open."""
+
+    held: ContactImport
+    person: Person
+    has_found: bool = False
+
+    def find(self) -> None:
+        self.has_found = _stands_in(self.held, self.person)
 
 
 def delete_files(held: ContactImport) -> int:
