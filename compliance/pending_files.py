@@ -71,7 +71,11 @@ def drop_all() -> int:
     """
     with _reached():
         names = sorted(str(one) for one in redis.client().smembers(_index()))
-        return int(redis.client().unlink(*names, _index()) or 0) - 1 if names else 0
+        if not names:
+            return 0
+        # The index stays for what is kept just now.
+        redis.client().srem(_index(), *names)
+        return int(redis.client().unlink(*names) or 0)
 
 
 def _sealed(file: PendingFile) -> str:

@@ -17,6 +17,7 @@ from compliance.privacy import registry, requests, suppression
 from compliance.privacy.models import PrivacyRequest
 from compliance.privacy.registry import BATCH, File, Later, Person, Rows, Step
 from config.lib import crypto, paging
+from config.lib.addresses import digits_in
 from config.lib.crypto import DecryptionFailed
 from config.lib.errors import Unavailable
 
@@ -193,4 +194,6 @@ def _mentions(row: IdempotencyRecord, words: tuple[str, ...]) -> bool:
         body = crypto.decrypt(bytes(row.body).decode()) if row.body else ""
     except DecryptionFailed:
         return True
-    return any(word in body or word in row.key for word in words)
+    # A number may be written with blanks between, as in the name of a file.
+    digits = digits_in(f"{row.key} {body}")
+    return any(word in body or word in row.key or word in digits for word in words)

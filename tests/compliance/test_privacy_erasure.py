@@ -19,6 +19,7 @@ from pytest_django import Settings
 
 from accounts import tenancy
 from accounts.access import Access
+from accounts.models import IdempotencyRecord
 from accounts.roles import ALL_PERMISSIONS
 from compliance import consent
 from compliance.audit import sealing
@@ -305,6 +306,18 @@ def test_the_name_of_a_file_is_copied_nowhere(cast: Cast) -> None:
     with tenancy.scope(cast.business):
         assert words.audience(spec) == [f"Import “{name}”"]
         assert MARK not in str(words.audience(spec, is_kept=True))
+
+
+def test_a_stored_answer_that_spells_the_number_goes_too(cast: Cast, scene: Scene) -> None:
+    file = SimpleUploadedFile(f"{marked.SPOKEN}.csv", f"phone,name\n+{OTHER},Other\n".encode())
+    client, key = client_of(cast.alice), {"Idempotency-Key": "a-file"}
+    told = {"file": file}
+    answer = client.post("/api/contacts/import", told, format="multipart", headers=key)
+    assert marked.SPOKEN in answer.content.decode()
+
+    erase(cast)
+
+    assert not IdempotencyRecord.objects.filter(key="a-file").exists()
 
 
 def test_a_first_row_taken_for_names_of_columns_goes_too(cast: Cast, scene: Scene) -> None:
