@@ -8,9 +8,7 @@ again at rights and rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
 from typing import Final, TypeVar
 
 import structlog
@@ -31,9 +29,6 @@ HELD: Final = Counter(
 )
 
 
-_is_allowed: Final[ContextVar[bool]] = ContextVar("network_allowed", default=False)
-
-
 class TransactionOpen(RuntimeError):
     """A call over the network was asked for inside a transaction."""
 
@@ -44,25 +39,12 @@ def require_no_transaction(call: str) -> None:
     There the call goes on: a message that does not leave is worse than a lock held too long. The
     transaction a test case wraps around itself is none.
     """
-    if _is_allowed.get() or not _is_open():
+    if not _is_open():
         return
     if settings.REFUSE_CALLS_IN_TRANSACTIONS:
         raise TransactionOpen(f"{call} calls over the network while a transaction is open")
     HELD.inc()
     logger.error("call_in_transaction", call=call, stack_info=True)
-
-
-@contextmanager
-def allowed() -> Iterator[None]:
-    """Let a step of background work read a file inside its transaction.
-
-    For work that holds nobody's rights, and no row that anybody but itself waits for.
-    """
-    token = _is_allowed.set(True)
-    try:
-        yield
-    finally:
-        _is_allowed.reset(token)
 
 
 def nobodys_rights() -> None:

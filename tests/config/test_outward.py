@@ -75,14 +75,6 @@ def test_files_and_alerts_are_calls_over_the_network_as_well(
     act()
 
 
-def test_a_step_of_background_work_may_read_a_file(db: None, kept: str) -> None:
-    with transaction.atomic(), outward.allowed(), storage.media().open(kept) as file:
-        assert file.read() == b"x"
-
-    with transaction.atomic(), pytest.raises(TransactionOpen):
-        storage.media().open(kept)
-
-
 def test_in_production_the_call_goes_on_and_is_reported(db: None, settings: Settings) -> None:
     settings.REFUSE_CALLS_IN_TRANSACTIONS = False
     before = outward.HELD._value.get()
