@@ -123,7 +123,7 @@ def _fetch(media: MediaFile, now: datetime) -> str:
     try:
         with SpooledTemporaryFile(max_size=MEMORY_BYTES) as file:
             found = loop.run(_download(media, file))
-            return _keep(media, file, found, now)
+            return _keep(media, file, found)
     except (graph.TooLarge, graph.UntrustedHost) as error:
         return _give_up(media, str(error))
     except Damaged as error:
@@ -161,9 +161,13 @@ async def _download(media: MediaFile, file: IO[bytes]) -> _Found:
     return _Found(told.mime_type.partition(";")[0].strip(), size, digest.hexdigest())
 
 
-def _keep(media: MediaFile, file: IO[bytes], found: _Found, now: datetime) -> str:
+def _keep(media: MediaFile, file: IO[bytes], found: _Found) -> str:
     file.seek(0)
-    media.path = storage.media().save(uploads.path_of(media, now), File(file))
+    place, path = storage.media(), uploads.path_of(media, time_of(media.pk))
+    if place.exists(path):
+        # A worker that was killed left it and did not note it.
+        place.delete(path)
+    media.path = place.save(path, File(file))
     media.size, media.sha256 = found.size, found.sha256
     media.mime_type = (found.mime_type or media.mime_type)[:100]
     media.status, media.next_attempt_at, media.error = Status.STORED, None, ""

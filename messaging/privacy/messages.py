@@ -15,6 +15,7 @@ from django.db.models import Q, QuerySet
 from compliance.privacy.registry import BATCH, File, Person, Rows, Step
 from config.lib import ids, paging, storage
 from messaging.inbox import reading
+from messaging.media import uploads
 from messaging.media.models import MediaFile
 from messaging.messages.models import Message, MessageEvent
 
@@ -86,11 +87,15 @@ class FilesHolder:
 
 
 def delete_file(media: MediaFile) -> int:
-    """Delete the bytes of a file; return whether there were any."""
-    if not media.path:
+    """Delete the bytes of a file, noted or not: a worker may be killed in between.
+
+    Return whether there were any.
+    """
+    place, path = storage.media(), media.path or uploads.path_of(media, ids.time_of(media.pk))
+    if not media.path and not place.exists(path):
         return 0
     with suppress(FileNotFoundError):
-        storage.media().delete(media.path)
+        place.delete(path)
     return 1
 
 

@@ -21,9 +21,11 @@ from compliance.models import ConsentEvent, ConsentStatus, Scope
 from compliance.privacy import keys, requests, upkeep
 from compliance.privacy.models import ErasureRecord, PrivacyKey, PrivacyRequest
 from config.lib import storage
-from config.lib.ids import new_id
+from config.lib.ids import new_id, time_of
 from messaging.contacts import people
 from messaging.contacts.models import ContactImport
+from messaging.media import uploads
+from messaging.media.models import MediaFile
 from messaging.messages.models import Message
 from tests.compliance.test_privacy_erasure import erase
 from tests.factories.cast import Cast, make_cast
@@ -142,6 +144,17 @@ def test_erased_under_two_secrets_the_later_day_counts(cast: Cast) -> None:
         decision = consent.check(addresses=[PHONE], scope=Scope.MARKETING)
 
     assert decision == consent.Refused("opted_out")
+
+
+def test_a_file_a_killed_worker_stored_and_did_not_note_goes_too(cast: Cast) -> None:
+    contact = ContactFactory.create(business=cast.business, phone=PHONE)
+    message = MessageFactory.create(business=cast.business, contact=contact)
+    media = MediaFile.across_businesses.create(business=cast.business, message_id=message.pk)
+    path = storage.media().save(uploads.path_of(media, time_of(media.pk)), ContentFile(b"picture"))
+
+    erase(cast, PHONE)
+
+    assert not storage.media().exists(path)
 
 
 def test_a_file_nobody_can_read_goes_too(cast: Cast) -> None:

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import IO
 
 import pytest
+from django.core.files.base import ContentFile
 from pytest_django import Settings
 
 from accounts import tenancy
 from accounts.models import Business
 from config.lib import storage
 from config.lib.errors import InvalidInput
-from config.lib.ids import new_id
+from config.lib.ids import new_id, time_of
 from messaging.media import inbound, limits, uploads
 from messaging.media.inbound import Announced
 from messaging.media.models import MediaFile
@@ -224,6 +225,20 @@ def test_a_file_a_dead_worker_took_is_due_again(pump: Pump) -> None:
     assert taken is not None
     assert inbound.fetch_due(now=NOW)["stored"] == 0
     assert inbound.fetch_due(now=NOW + inbound.LEASE)["stored"] == 1
+
+
+def test_what_a_killed_worker_stored_and_did_not_note_is_replaced(pump: Pump) -> None:
+    file_id = _at_meta(pump)
+    with tenancy.scope(pump.business):
+        media = _announce(pump, file_id)
+    left = storage.media().save(uploads.path_of(media, time_of(media.pk)), ContentFile(b"half"))
+
+    assert inbound.fetch_due(now=NOW)["stored"] == 1
+
+    media.refresh_from_db()
+    assert media.path == left
+    with storage.media().open(left) as file:
+        assert file.read() == PNG
 
 
 def _meta_id(media: MediaFile, pump: Pump, now: datetime) -> str:
