@@ -184,7 +184,7 @@ def test_a_new_password_ends_the_tokens_of_the_old_one(cast: Cast, sign_in: Sign
 
     assert answer.status_code == 302
     with pytest.raises(tokens.TokenRefused):
-        tokens.user_of(pair.access)
+        tokens.sign_in_of(pair.access)
     with pytest.raises(tokens.TokenRefused):
         tokens.refresh(token=pair.refresh, now=timezone.now())
 
