@@ -237,11 +237,24 @@ def _apply_rule(kind: Kind, days: int, run: RetentionRun, *, clock: Clock, until
         with transaction.atomic():
             count = next(batches, None)
             if count:
+                if kind.name not in run.removed:
+                    _record_begin(kind, days)
                 run.removed[kind.name] = run.removed.get(kind.name, 0) + count
                 run.save(update_fields=["removed"])
         if count is None:
             RetentionRule.objects.filter(pk=row.pk).update(done_before=left or before)
             return
+
+
+def _record_begin(kind: Kind | SharedKind, days: int | None) -> None:
+    """Record with the first batch that data goes: a run that is killed never tells its counts."""
+    audit.record(
+        action="retention.begun",
+        resource="retention_rule",
+        resource_id=kind.name,
+        details={"days": days} if days else {},
+        actor_name="Retention",
+    )
 
 
 def _apply_shared(
@@ -263,9 +276,14 @@ def _batches(
     cutoffs, now = _cutoffs(kind, businesses, clock()), clock()
     unowned = _ago(now, kind.default_days or LONGEST_DAYS)
     batches = kind.remove_shared(cutoffs, unowned=unowned)
+    begun: set[UUID] = set()
     while clock() < until:
         with tenancy.across(Door.SWEEP), transaction.atomic():
             counts = next(batches, None)
+            for business_id in (counts or {}).keys() - begun:
+                with tenancy.scope(business_id):
+                    _record_begin(kind, None)
+                begun.add(business_id)
         if counts is None:
             return
         yield counts

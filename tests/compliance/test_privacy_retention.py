@@ -286,6 +286,26 @@ def test_a_run_says_what_it_removed_and_a_preview_says_what_it_would(
         assert AuditEntry.objects.filter(action="retention.changed").count() == 2
 
 
+def test_a_night_that_is_killed_leaves_in_the_trail_that_data_went(
+    cast: Cast, sender: Sender
+) -> None:
+    message(sender, OLD)
+    event(OLD, sender)
+    keep(cast, messages=90)
+
+    def clock() -> Any:
+        if RetentionRun.across_businesses.filter(removed__has_key="messages").exists():
+            raise KeyboardInterrupt
+        return NOW
+
+    with pytest.raises(KeyboardInterrupt):
+        retention.apply_all(clock=clock, until=NOW + timedelta(minutes=1))
+
+    with tenancy.scope(cast.business):
+        begun = AuditEntry.objects.filter(action="retention.begun")
+        assert {one.resource_id for one in begun} == {"messages", "webhooks"}
+
+
 def test_the_longest_time_keeps_everything(cast: Cast, sender: Sender) -> None:
     kept = message(sender, OLD)
     longest = dict.fromkeys(retention.kinds(), retention.LONGEST_DAYS)
