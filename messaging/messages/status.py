@@ -154,7 +154,7 @@ def apply_batch(updates: Iterable[Update], *, now: datetime) -> Applied:
         return Applied()
     with transaction.atomic():
         matched, unmatched = _match(known)
-        rows = _locked(matched)
+        rows, matched, missing = _own(_locked(matched), matched)
         fresh = _log(rows, matched, now=now)
         moves = [_Move(row, row.state) for row in rows.values()]
         for move in moves:
@@ -168,9 +168,7 @@ def apply_batch(updates: Iterable[Update], *, now: datetime) -> Applied:
         _leave_queue([change.message_id for change in changes])
         announce(changes)
     repeated = sum(map(len, matched.values())) - sum(map(len, fresh.values()))
-    found = rows.keys()
-    missing = [one for key, group in matched.items() if key not in found for one in group]
-    return Applied(changes, repeated - len(missing), (*unmatched, *missing))
+    return Applied(changes, repeated, (*unmatched, *missing))
 
 
 def announce(changes: Sequence[StatusChange]) -> None:
@@ -259,8 +257,7 @@ _COLUMNS: Final = (
 
 
 def _locked(matched: _Groups) -> dict[UUID, _Row]:
-    """Lock the messages the updates are about; leave out what another sender's update names."""
-    senders = {id_: group[0].sender_id for id_, group in matched.items()}
+    """Lock the messages the updates name."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT id, business_id, sender_id, contact_id, campaign_id, template_id, category, "  # noqa: S608  # columns of ours
@@ -268,8 +265,27 @@ def _locked(matched: _Groups) -> dict[UUID, _Row]:
             "WHERE id = ANY(%s) AND direction = 'outbound' ORDER BY id FOR UPDATE",
             [list(matched)],
         )
-        rows = (_row(found) for found in cursor.fetchall())
-        return {row.id: row for row in rows if row.sender_id == senders[row.id]}
+        return {row.id: row for row in map(_row, cursor.fetchall())}
+
+
+def _own(
+    rows: dict[UUID, _Row], matched: _Groups
+) -> tuple[dict[UUID, _Row], _Groups, list[Update]]:
+    """Return the updates that come from their message's own sender, with its rows; and the others.
+
+    What is echoed as callback data may be anybody's: a program of another business may have named
+    our message.
+    """
+    own: _Groups = defaultdict(list)
+    others: list[Update] = []
+    for message_id, group in matched.items():
+        row = rows.get(message_id)
+        for update in group:
+            if row is not None and row.sender_id == update.sender_id:
+                own[message_id].append(update)
+            else:
+                others.append(update)
+    return {id_: rows[id_] for id_ in rows if id_ in own}, own, others
 
 
 def _row(found: tuple[Any, ...]) -> _Row:

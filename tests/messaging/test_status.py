@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 from accounts import tenancy
 from config.lib.ids import new_id
 from messaging.messages import history, status, tallies
-from messaging.messages.models import Message
+from messaging.messages.models import Message, MessageEvent
 from messaging.messages.status import State, Update
 from messaging.meta.client import Accepted
 from messaging.sending import gate, outcomes, queue, record
 from messaging.sending.models import QueueItem, UnknownMessage
 from messaging.signals import MessageStatusesChanged, message_statuses_changed
+from tests.factories.accounts import BusinessFactory
 from tests.messaging.pump import Pump
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -177,6 +178,31 @@ def test_a_status_of_nobodys_message_is_given_back(pump: Pump, message: Message)
 
     assert applied.unmatched == (stranger,)
     assert pump.status_of(message) == "queued"
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_another_senders_status_in_the_same_batch_moves_nothing(
+    pump: Pump, message: Message, is_first: bool
+) -> None:
+    Message.across_businesses.filter(pk=message.pk).update(status="unknown")
+    other = BusinessFactory.create()
+    forged = Update(
+        business_id=other.pk,
+        sender_id=ID,
+        message_id=message.pk,
+        wamid="wamid.X",
+        status="failed",
+        at=NOON - timedelta(seconds=1),
+    )
+    ours = update_of(message, "sent")
+
+    applied = status.apply_batch([forged, ours] if is_first else [ours, forged], now=timezone.now())
+
+    stored = Message.across_businesses.get(pk=message.pk)
+    assert (stored.status, stored.wamid) == ("sent", "wamid.A")
+    assert applied.unmatched == (forged,)
+    lines = MessageEvent.across_businesses.filter(message_id=message.pk)
+    assert {line.business_id for line in lines} == {pump.business.pk}
 
 
 def test_a_rolled_back_batch_leaves_no_trace(pump: Pump, message: Message) -> None:
