@@ -137,7 +137,10 @@ def ensure_meta_id(
     media.meta_media_id = loop.run(uploading)
     media.meta_expires_at = now + META_KEEPS
     media.sender_id = sender_id
-    media.save(update_fields=["meta_media_id", "meta_expires_at", "sender"])
+    # Its person may have been erased meanwhile: then nothing is left to note.
+    MediaFile.objects.filter(pk=media.pk).update(
+        meta_media_id=media.meta_media_id, meta_expires_at=media.meta_expires_at, sender=sender_id
+    )
     return media.meta_media_id
 
 

@@ -241,6 +241,15 @@ def test_what_a_killed_worker_stored_and_did_not_note_is_replaced(pump: Pump) ->
         assert file.read() == PNG
 
 
+def test_a_file_whose_person_is_erased_while_meta_takes_it_is_no_failure(pump: Pump) -> None:
+    with tenancy.scope(pump.business):
+        media = uploads.store(file=io.BytesIO(PNG), filename="a.png", now=NOW)
+        MediaFile.objects.filter(pk=media.pk).delete()
+
+        assert _meta_id(media, pump, NOW)
+        assert not MediaFile.objects.exists()
+
+
 def _meta_id(media: MediaFile, pump: Pump, now: datetime) -> str:
     return uploads.ensure_meta_id(
         media,
