@@ -6,17 +6,19 @@ campaigns whose job was lost.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 
 from accounts import tenancy
 from accounts.models import Business
 from compliance import audit
+from config.lib.apart import apart
 from messaging import jobs
 from messaging.campaigns import run, skips
 from messaging.campaigns.models import Campaign
@@ -49,39 +51,37 @@ def sweep(*, now: datetime) -> dict[str, int]:
 def _start_due(now: datetime) -> tuple[int, int]:
     """Start campaigns whose time has come. Of two sweeps at once, one gets each campaign."""
     latest = now - timedelta(seconds=settings.CAMPAIGN_LATE_START_SECONDS)
+    due = Campaign.across_businesses.filter(
+        status=Status.SCHEDULED, scheduled_at__lte=now, business__status=Business.Status.ACTIVE
+    )
     started = paused = 0
-    while True:
-        with transaction.atomic():
-            campaign = _next_due(now)
+    rows = due.order_by("scheduled_at", "pk").values_list("pk", "business_id")
+    for campaign_id, business_id in list(rows):
+        with _one("start campaign", campaign_id, business_id):
+            campaign = _free(campaign_id, [Status.SCHEDULED])
             if campaign is None:
-                return started, paused
-            with tenancy.scope(campaign.business_id):
-                if run.start_or_pause(campaign, latest=latest, now=now):
-                    started += 1
-                else:
-                    paused += 1
+                continue
+            if run.start_or_pause(campaign, latest=latest, now=now):
+                started += 1
+            else:
+                paused += 1
+    return started, paused
 
 
-def _next_due(now: datetime) -> Campaign | None:
-    rows: Any = Campaign.across_businesses.select_for_update(
-        skip_locked=True, no_key=True, of=("self",)
-    )
-    due = rows.select_related("sender", "template").filter(
-        status=Status.SCHEDULED,
-        scheduled_at__lte=now,
-        business__status=Business.Status.ACTIVE,
-    )
-    found: Campaign | None = due.order_by("scheduled_at", "pk").first()
-    return found
+@contextmanager
+def _one(work: str, campaign_id: UUID, business_id: UUID) -> Iterator[None]:
+    """Do something about one campaign; where that fails, the others have their turn."""
+    with tenancy.scope(business_id), apart(work, campaign_id=str(campaign_id)):
+        yield
 
 
 def _watch(now: datetime) -> tuple[int, int]:
     """Look after every campaign under way; return how many are completed and how many run on."""
     alive = Campaign.across_businesses.filter(status__in=run.UNDER_WAY).order_by("pk")
     completed = watched = 0
-    for campaign_id, business_id in alive.values_list("pk", "business_id"):
-        with tenancy.scope(business_id), transaction.atomic():
-            campaign = _free(campaign_id)
+    for campaign_id, business_id in list(alive.values_list("pk", "business_id")):
+        with _one("watch campaign", campaign_id, business_id):
+            campaign = _free(campaign_id, run.UNDER_WAY)
             if campaign is None:
                 continue
             if look_after(campaign, now=now):
@@ -91,10 +91,11 @@ def _watch(now: datetime) -> tuple[int, int]:
     return completed, watched
 
 
-def _free(campaign_id: UUID) -> Campaign | None:
+def _free(campaign_id: UUID, states: Collection[str]) -> Campaign | None:
     """Return the campaign locked; None when somebody works on it just now, or it moved on."""
     rows: Any = Campaign.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
-    found: Campaign | None = rows.filter(pk=campaign_id, status__in=run.UNDER_WAY).first()
+    rows = rows.select_related("sender", "template").filter(pk=campaign_id, status__in=states)
+    found: Campaign | None = rows.first()
     return found
 
 

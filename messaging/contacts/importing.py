@@ -24,6 +24,7 @@ from accounts import tenancy
 from accounts.models import Business
 from compliance import audit
 from config.lib import storage, tables
+from config.lib.apart import apart
 from config.lib.tables import Row, UnreadableFile
 from messaging import jobs
 from messaging.contacts import pages, refused, rows
@@ -76,7 +77,7 @@ def resume_stalled(*, now: datetime) -> int:
     stalled = ContactImport.across_businesses.filter(silent, status__in=waiting)
     count = 0
     for found in stalled.order_by("progress_at")[:100]:
-        with tenancy.scope(found.business_id):
+        with tenancy.scope(found.business_id), apart("resume import", import_id=str(found.pk)):
             count += _resume(found.pk, now)
     return count
 

@@ -126,6 +126,29 @@ def test_a_campaign_found_long_after_its_time_is_paused(pump: Pump) -> None:
     assert not QueueItem.objects.exists()
 
 
+def test_a_campaign_that_cannot_be_read_keeps_no_other_from_its_start(pump: Pump) -> None:
+    crowd(pump.business, 2)
+    broken, sound = _scheduled(pump, minutes=1), _scheduled(pump, minutes=2)
+    Campaign.across_businesses.filter(pk=broken.pk).update(variables=["nobody writes such"])
+
+    counts = settle.sweep(now=timezone.now() + timedelta(minutes=3))
+
+    assert counts["started"] == 1
+    assert (reload(broken).status, reload(sound).status) == ("scheduled", "launching")
+
+
+def test_a_campaign_that_cannot_be_watched_keeps_no_other_from_its_end(pump: Pump) -> None:
+    crowd(pump.business, 2)
+    broken, sound = (launch(draft(pump.sender, pump.template)) for _ in range(2))
+    pump.run()
+    Campaign.across_businesses.filter(pk=broken.pk).update(pulse=["nobody writes such"])
+
+    counts = settle.sweep(now=timezone.now())
+
+    assert counts["completed"] == 1
+    assert (reload(broken).status, reload(sound).status) == ("running", "completed")
+
+
 def test_a_scheduled_campaign_whose_template_was_stopped_is_paused_with_the_reason(
     pump: Pump,
 ) -> None:
