@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+import structlog
+from django.db import IntegrityError, transaction
+
 from accounts.models import WhatsAppAccount
 from config.lib import addresses, loop, outward
 from config.lib.errors import NotFound
@@ -14,6 +17,8 @@ from messaging import jobs
 from messaging.meta.client import PhoneNumber
 from messaging.senders import accounts, connection, events
 from messaging.senders.models import Sender, SenderEvent
+
+logger = structlog.get_logger(__name__)
 
 GONE = "GONE"
 
@@ -46,13 +51,12 @@ def _store(account: WhatsAppAccount, found: Sequence[PhoneNumber], now: datetime
         number for number in found if number.id in known and _update(known[number.id], number, now)
     ]
     gone = [known[id_] for id_ in known.keys() - {number.id for number in found}]
-    for number in fresh:
-        _create(account, number)
+    new = sum(_create(account, number) for number in fresh)
     for sender in gone:
         _set_status(sender, GONE, now)
     if limits := [number.messaging_limit for number in found if number.messaging_limit]:
         accounts.set_limit(account, limits[0])
-    return Synced(len(fresh), len(changed), len(gone))
+    return Synced(new, len(changed), len(gone))
 
 
 def order_sync_of_all() -> int:
@@ -86,15 +90,22 @@ def subscribe(account: WhatsAppAccount) -> None:
     loop.run(connection.client().subscribe_app(account.waba_id, account.access_token))
 
 
-def _create(account: WhatsAppAccount, number: PhoneNumber) -> None:
+def _create(account: WhatsAppAccount, number: PhoneNumber) -> bool:
+    """Make a sender; one that belongs to another account here stays where it is."""
     is_first = not Sender.objects.filter(is_default=True).exists()
-    Sender.objects.create(
-        business_id=account.business_id,
-        account=account,
-        phone_number_id=number.id,
-        is_default=is_first,
-        **_facts(number),
-    )
+    try:
+        with transaction.atomic():
+            Sender.objects.create(
+                business_id=account.business_id,
+                account=account,
+                phone_number_id=number.id,
+                is_default=is_first,
+                **_facts(number),
+            )
+    except IntegrityError:
+        logger.warning("number_taken", phone_number_id=number.id, account_id=str(account.pk))
+        return False
+    return True
 
 
 def _facts(number: PhoneNumber) -> dict[str, str]:
