@@ -141,7 +141,7 @@ def _known(entries: Sequence[Entry]) -> _Known:
 
 def _standing(keys: set[str]) -> dict[str, list[_State]]:
     standing: dict[str, list[_State]] = {}
-    states = Consent.objects.filter(address__in=keys)
+    states = Consent.objects.filter(address__in=keys, status__isnull=False)
     for address, scope, status, at in states.values_list(
         "address", "scope", "status", "changed_at"
     ):

@@ -110,6 +110,7 @@ def test_contacts_are_found_by_any_spelling_tag_list_and_name(cast: Cast, alice:
     for query in (
         {"phone": "+55 (11) 8555-0001"},
         {"tag": "VIP"},
+        {"tag": "\uff36\uff29\uff30 "},
         {"list": str(group.pk)},
         {"name__icontains": "luís"},
     ):
@@ -124,6 +125,7 @@ def test_contacts_are_found_by_any_spelling_tag_list_and_name(cast: Cast, alice:
         ({"color": "blue"}, "unknown_filter", "color"),
         ({"phone": "12"}, "invalid_recipient", "phone"),
         ({"name__icontains": "a"}, "invalid", "name__icontains"),
+        ({"tag": "x" * 61}, "invalid_tag", "tag"),
         ({"limit": "1000"}, "invalid", "limit"),
     ],
 )

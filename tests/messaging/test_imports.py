@@ -16,7 +16,7 @@ from django.conf import LazySettings
 from accounts import tenancy
 from accounts.models import Business
 from compliance import consent
-from compliance.models import Consent, ConsentEvent, Scope
+from compliance.models import Consent, ConsentEvent, ConsentStatus, Scope
 from config.dev import example_contacts
 from config.lib.errors import InvalidInput
 from messaging.contacts import importing, imports, pages
@@ -76,6 +76,21 @@ def may_write(*keys: str, scope: Scope = Scope.MARKETING) -> object:
 )
 def test_every_row_gets_its_verdict(business: Business, row: str, verdict: str) -> None:
     assert verdict_of(business, row) == verdict
+
+
+def test_a_block_alone_is_no_consent(business: Business) -> None:
+    ContactFactory.create(business=business, phone="+34600555001")
+    consent.record(
+        addresses=["+34600555001"],
+        scopes=consent.expand("all"),
+        status=ConsentStatus.BLOCKED,
+        source=ConsentEvent.Source.ADMIN,
+        occurred_at=NOW,
+        now=NOW,
+        until=NOW + timedelta(days=30),
+    )
+
+    assert verdict_of(business, "Ana,600555001,") == "imported_without_consent"
 
 
 def test_a_preview_writes_nothing_about_anybody(business: Business) -> None:

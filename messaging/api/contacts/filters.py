@@ -11,6 +11,7 @@ from config.lib import addresses
 from config.lib.api.fields import region_of
 from config.lib.api.filters import StrictFilterSet
 from config.lib.errors import InvalidInput
+from messaging.contacts import tags
 from messaging.contacts.models import Contact, ContactImport, ContactList, Tag
 
 SHORTEST_SEARCH = 3
@@ -42,8 +43,12 @@ class ContactFilter(StrictFilterSet):
         return rows.filter(phone_key=addresses.phone_key(number))
 
     def by_tag(self, rows: QuerySet[Any], _: str, name: str) -> QuerySet[Any]:
-        """Keep contacts with the tag, in any case."""
-        return rows.filter(tag_entries__tag__name=name.strip().lower())
+        """Keep contacts with the tag, in any spelling; raises for a text that is none."""
+        try:
+            wanted = tags.normalise(name)
+        except tags.BadTag as error:
+            raise InvalidInput(error.detail, code=error.code, attr="tag") from error
+        return rows.filter(tag_entries__tag__name=wanted)
 
     def by_name(self, rows: QuerySet[Any], _: str, text: str) -> QuerySet[Any]:
         """Keep contacts whose name contains the text; too short a text would match everyone."""
