@@ -17,12 +17,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import structlog
 from django import db
 from django.db import InterfaceError, OperationalError
+from django.db.models import Manager
 from redis.exceptions import RedisError
 
 from accounts import tenancy
@@ -64,7 +65,11 @@ def run(
 
 @tenancy.across(tenancy.Door.ROUTING)
 def _sender(sender_id: UUID) -> Sender:
-    found: Sender = Sender.across_businesses.select_related("account", "business").get(pk=sender_id)
+    return _read(Sender.across_businesses, sender_id)
+
+
+def _read(senders: Manager[Any], sender_id: UUID) -> Sender:
+    found: Sender = senders.select_related("account", "business").get(pk=sender_id)
     return found
 
 
@@ -110,7 +115,7 @@ class _Lane:
             return pause
         now = self.clock()
         self.rules = None
-        self.sender = _sender(self.sender.pk)
+        self.sender = _read(Sender.objects, self.sender.pk)
         if not self._may_send(now):
             return None
         limit = min(BATCH, IN_FLIGHT - self.flight.under_way, self.pace.room(self.sender))

@@ -15,6 +15,7 @@ from accounts import tenancy
 from compliance.models import ConsentStatus
 from config.lib import redis
 from config.lib.ids import new_id
+from config.lib.postgres import doors
 from messaging.errors import SendRefused
 from messaging.messages import history
 from messaging.messages.models import Message
@@ -41,6 +42,17 @@ def test_a_queued_message_is_accepted_once_and_recorded(
     assert stored.wamid == sandbox.accepted()[0]["wamid"]
     assert stored.attempts == 1
     assert not QueueItem.objects.exists()
+
+
+def test_the_pump_leaves_its_business_once_a_run(pump: Pump) -> None:
+    for number in READ[:5]:
+        pump.ask(pump.person(number))
+    opened = doors.OPENED.labels(tenancy.Door.ROUTING)._value
+    before = opened.get()
+
+    assert pump.run() == {"sent": 5}
+
+    assert opened.get() == before + 1
 
 
 def test_nobody_is_written_to_without_consent(pump: Pump, sandbox: SandboxProcess) -> None:
