@@ -64,8 +64,9 @@ class SenderFilter(admin.SimpleListFilter):
     parameter_name = "sender"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Offer the numbers of the business."""
-        return [(str(one.pk), str(one)) for one in Sender.objects.order_by("pk")[:_OFFERED]]
+        """Offer the numbers whose messages the reader may see."""
+        rows = _seen(request, Sender.objects.order_by("pk"))
+        return [(str(one.pk), str(one)) for one in rows[:_OFFERED]]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Message]) -> QuerySet[Message]:
         """Narrow to the number."""
@@ -79,8 +80,9 @@ class CampaignFilter(admin.SimpleListFilter):
     parameter_name = "campaign"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Offer the newest campaigns."""
-        return [(str(one.pk), one.name) for one in Campaign.objects.order_by("-pk")[:_OFFERED]]
+        """Offer the newest campaigns whose messages the reader may see."""
+        rows = _seen(request, Campaign.objects.order_by("-pk"))
+        return [(str(one.pk), one.name) for one in rows[:_OFFERED]]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Message]) -> QuerySet[Message]:
         """Narrow to the campaign."""
@@ -260,6 +262,11 @@ class MessageAdmin(ReadOnlyAdmin[Message]):
 def _is_code(text: str) -> bool:
     """Tell whether this can be a code of Meta's: a whole number the database holds."""
     return text.isdecimal() and len(text) < 10
+
+
+def _seen(request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
+    seen: QuerySet[Any] = pages.caller(request).limit("messages.view", rows)
+    return seen
 
 
 def _narrowed(

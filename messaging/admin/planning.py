@@ -145,6 +145,7 @@ class Planning:
     def preview_view(self, request: HttpRequest, key: str) -> HttpResponseBase:
         """Return the message as the person chosen would see it."""
         draft = plan.open_(request, key)
+        _require_sender(request, draft)
         if not draft.is_ready_for("variables"):
             raise Http404
         form, template = _variables_form(request, draft)

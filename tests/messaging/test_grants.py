@@ -226,6 +226,36 @@ def test_the_steps_of_a_campaign_offer_and_take_the_sender_granted(
     assert (page.status_code, refused.status_code, taken.status_code) == (200, 200, 302)
 
 
+def test_filters_offer_only_what_was_granted(ours: Tenant, other: dict[str, Any]) -> None:
+    _, user = analyst(ours, "messages.view", "rate_limits.view", on=("sender", other["sender"].pk))
+    client = page_of(user, ours)
+    Campaign.across_businesses.filter(pk=ours.campaign.pk).update(name="Winter sale")
+
+    for page in ("message", "senderevent"):
+        shown = client.get(f"/admin/messaging/{page}/")
+
+        assert shown.status_code == 200
+        assert ours.sender.phone not in shown.content.decode()
+        assert "Winter sale" not in shown.content.decode()
+    assert other["campaign"].name in client.get("/admin/messaging/message/").content.decode()
+
+
+def test_the_preview_of_a_campaign_is_for_whom_its_sender_was_granted(
+    ours: Tenant, other: dict[str, Any]
+) -> None:
+    _, user = analyst(ours, "messages.bulk_send", on=("sender", other["sender"].pk))
+    client = page_of(user, ours)
+    preview = "/admin/messaging/campaign/plan/{}/variables/preview/"
+
+    mine, theirs = (
+        client.post(preview.format(one.pk), {"person": "0"})
+        for one in (other["campaign"], ours.campaign)
+    )
+
+    assert theirs.status_code == 403
+    assert mine.status_code in {200, 404}
+
+
 def test_a_grant_in_one_business_opens_nothing_in_another(ours: Tenant) -> None:
     theirs = make_tenant("Zwetschge", 7_772_402, "+34611000002")
     user = UserFactory.create()
