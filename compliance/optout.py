@@ -16,6 +16,7 @@ from typing import Any, Final, Literal
 from django.db import transaction
 
 from compliance import consent, ledger, policy, wording, words
+from compliance import evidence as proofs
 from compliance.models import ConsentEvent, ConsentStatus, OptOutWord, Scope
 
 Effect = Literal["stop", "start"]
@@ -135,7 +136,7 @@ def _ended_by_themself(history: ledger.History, scope: Scope) -> bool:
         if event.evidence.get("carried_from_event") in history.origins:
             continue
         if event.status == ConsentStatus.OPTED_OUT:
-            if event.source not in _OWN_DOORS and "keyword" not in event.evidence:
+            if not _is_own(event):
                 return False
             is_out, stood = True, False
         elif is_out and event.is_dated:
@@ -144,6 +145,13 @@ def _ended_by_themself(history: ledger.History, scope: Scope) -> bool:
             # It yields to every dated event, so an opt-out from before it may still stand.
             stood = True
     return stood or (is_out and scope == Scope.SERVICE)
+
+
+def _is_own(event: ConsentEvent) -> bool:
+    """Say whether somebody opted out themself; of what is only repeated nobody can tell."""
+    if event.evidence.get("kind") == proofs.CARRIED:
+        return False
+    return event.source in _OWN_DOORS or "keyword" in event.evidence
 
 
 def _may_answer(addresses: Sequence[str], now: datetime) -> bool:

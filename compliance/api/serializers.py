@@ -32,7 +32,8 @@ class ConsentInput(serializers.Serializer[Any]):
     proof = serializers.DictField(
         default=dict,
         help_text="How it can be shown. With `kind` (form, message, file_row, operator, call, "
-        "document) the fields of that kind are asked for; without, anything up to 4 KB is kept.",
+        "document) the fields of that kind are asked for; without, anything up to 4 KB is kept. It "
+        "is kept with this person: let it name nobody else, nor the `file` of a row.",
     )
     wording = serializers.CharField(max_length=4000, default="", allow_blank=True)
     language = serializers.CharField(max_length=12, default="", allow_blank=True)

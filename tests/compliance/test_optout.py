@@ -10,8 +10,9 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Business
-from compliance import consent, optout, persons, policy, wording, words
+from compliance import consent, evidence, optout, persons, policy, wording, words
 from compliance.models import Consent, ConsentEvent, ConsentStatus, OptOutWord, Scope
+from config.lib.ids import new_id
 from tests.factories.compliance import opt_in, opt_out
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -218,6 +219,22 @@ def test_a_start_after_a_change_of_number_lifts_no_objection_and_gives_back_the_
 
     assert reply == optout.Reply(words.LANGUAGES["en"].started, "en")
     assert statuses(numbers[-1]) == dict.fromkeys(Scope, "opted_in") | {"utility": "opted_out"}
+
+
+def test_a_repeated_opt_out_of_which_nobody_knows_the_origin_stays(business: Business) -> None:
+    opt_in(business, PHONE, at=NOW - timedelta(days=9))
+    consent.record(
+        addresses=[PHONE],
+        scopes=tuple(Scope),
+        status=ConsentStatus.OPTED_OUT,
+        source=ConsentEvent.Source.META,
+        occurred_at=NOW,
+        now=NOW,
+        evidence={"kind": evidence.CARRIED, "carried_from_event": str(new_id())},
+    )
+
+    assert say("START", minutes=1) is None
+    assert statuses() == dict.fromkeys(Scope, "opted_out")
 
 
 def test_what_others_say_under_a_number_left_long_ago_is_theirs(business: Business) -> None:
