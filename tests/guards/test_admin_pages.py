@@ -135,7 +135,7 @@ def test_no_page_links_to_one_its_reader_may_not_open(
 ) -> None:
     client, _ = reader
     status: dict[str, int] = {}
-    links: list[tuple[str, str]] = []
+    links: list[tuple[Page, str]] = []
     for page, url in addresses(ours):
         answer = client.get(url)
         status[url] = answer.status_code
