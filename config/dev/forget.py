@@ -9,11 +9,11 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Field, Model, ProtectedError
 
 from accounts.models import Business
-from compliance.models import AuditEntry, AuditLink, AuditPending, RowChange
+from compliance.models import AuditEntry, AuditLink, AuditPending
 
 OURS: Final = ("accounts", "compliance", "templates_mgmt", "messaging", "analytics")
 # The trail of what was deleted stays, as it would anywhere.
-KEPT: Final = (AuditEntry, AuditLink, AuditPending, RowChange)
+KEPT: Final = frozenset({AuditEntry, AuditLink, AuditPending})
 
 
 @transaction.atomic
@@ -26,7 +26,11 @@ def forget(business: Business) -> None:
         # The ledger is append-only but for what says that it erases.
         cursor.execute("SELECT set_config('switchboard.erasing', 'on', true)")
     waiting = [model for label in OURS for model in apps.get_app_config(label).get_models()]
-    waiting = [model for model in waiting if _has_business(model) and model not in KEPT]
+    waiting = [
+        model
+        for model in waiting
+        if _has_business(model) and model._meta.concrete_model not in KEPT
+    ]
     while waiting:
         left = [model for model in waiting if not _delete(model, business)]
         if len(left) == len(waiting):
