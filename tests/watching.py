@@ -40,9 +40,15 @@ class Watching(BaseHTTPRequestHandler):
         self._answer({"id": MEDIA_ID})
 
     def do_GET(self) -> None:
-        """List one template, or describe an account."""
-        is_list = "/message_templates" in self.path
-        self._answer({"data": [TEMPLATE]} if is_list else {"id": "1", "name": "Store"})
+        """List one template or one number, or describe an account."""
+        if "/message_templates" in self.path:
+            self._answer({"data": [TEMPLATE]})
+        elif "/phone_numbers" in self.path:
+            waba_id = self.path.split("/")[2]
+            number = {"id": f"{waba_id}1", "display_phone_number": "+34 600 555 001"}
+            self._answer({"data": [number]})
+        else:
+            self._answer({"id": "1", "name": "Store"})
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""

@@ -35,7 +35,8 @@ class Synced:
 def sync(account: WhatsAppAccount, *, now: datetime) -> Synced:
     """Pull the account's numbers; raise Meta's named errors when it does not answer.
 
-    Of two pulls at once the second writes after the first. Call it outside of a transaction.
+    Of two pulls at once in a business the second writes after the first. Call it outside of a
+    transaction.
     """
     meta = connection.client()
     found = loop.run(meta.list_phone_numbers(account.waba_id, account.access_token))
@@ -43,7 +44,9 @@ def sync(account: WhatsAppAccount, *, now: datetime) -> Synced:
 
 
 def _store(account: WhatsAppAccount, found: Sequence[PhoneNumber], now: datetime) -> Synced:
-    if not WhatsAppAccount.objects.select_for_update().filter(pk=account.pk).first():
+    # All accounts of the business: only the first of their numbers is the default.
+    held = WhatsAppAccount.objects.select_for_update().order_by("id")
+    if account.pk not in held.values_list("pk", flat=True):
         return Synced(0, 0, 0)
     known = {one.phone_number_id: one for one in Sender.objects.filter(account=account)}
     fresh = [number for number in found if number.id not in known]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts import tenancy
@@ -21,6 +22,7 @@ from messaging.senders.models import Sender
 from messaging.senders.numbers import Synced
 from tests.factories.accounts import WhatsAppAccountFactory
 from tests.factories.messaging import SenderFactory
+from tests.watching import meta
 
 WABA = "623456789000022"
 
@@ -70,6 +72,48 @@ def test_of_two_pulls_at_once_both_succeed(account: WhatsAppAccount) -> None:
 
     assert len(found) == 4
     assert sum(one.new for one in found) == Sender.across_businesses.count() > 0
+
+
+def test_of_the_first_numbers_of_two_accounts_at_once_one_is_the_default(
+    transactional_db: None, settings: Any
+) -> None:
+    first = WhatsAppAccountFactory.create()
+    second = WhatsAppAccountFactory.create(business=first.business)
+    begun = threading.Event()
+
+    def work() -> None:
+        begun.set()
+        pull(second)
+        connection.close()
+
+    other = threading.Thread(target=work)
+    under_way: Any = transaction.atomic()
+    under_way._from_testcase = True  # it stands for a pull that has not committed
+    with meta(settings):
+        with under_way:
+            pull(first)
+            other.start()
+            begun.wait()
+            wait_for_a_lock()
+        other.join()
+
+    found = Sender.across_businesses.order_by("id").values_list("account_id", "is_default")
+    assert dict(found) == {first.pk: True, second.pk: False}
+
+
+def wait_for_a_lock() -> None:
+    """Return once somebody waits for what this transaction holds."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT EXISTS (SELECT FROM pg_locks WHERE pg_backend_pid() = "
+                "ANY(pg_blocking_pids(pid)) AND NOT granted)"
+            )
+            if cursor.fetchone()[0]:
+                return
+        time.sleep(0.05)
+    raise AssertionError("nobody waits")
 
 
 def test_a_number_of_another_account_here_keeps_no_other_from_arriving(
