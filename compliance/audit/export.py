@@ -52,8 +52,11 @@ def take(rows: QuerySet[AuditEntry], *, name: str, now: datetime) -> Taken:
 
 
 def _sealed(rows: QuerySet[AuditEntry], business_id: UUID) -> Rows:
-    """Yield entries page by page: no cursor stays open while a client takes its time."""
-    after = 0
+    """Yield entries page by page: no cursor stays open while a client takes its time.
+
+    Links are named by their business, too: their index begins with it.
+    """
+    rows, after = rows.filter(link__business_id=business_id), 0
     while True:
         with tenancy.scope(business_id):
             later = rows.filter(link__position__gt=after).select_related("link")

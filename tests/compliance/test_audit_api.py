@@ -13,6 +13,8 @@ from uuid import UUID
 
 import pytest
 from auditlog.context import disable_auditlog
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -401,3 +403,16 @@ def test_an_export_is_recorded(cast: Cast, client: APIClient) -> None:
 def test_a_bad_export_is_refused_before_it_starts(query: str, client: APIClient) -> None:
     assert client.get(f"{EXPORT}?{query}").status_code == 400
     assert not AuditEntry.objects.filter(action="audit.exported").exists()
+
+
+def test_pages_of_an_export_are_found_by_the_index_of_the_chain(cast: Cast) -> None:
+    wrote(cast, resource="sender")
+
+    with CaptureQueriesContext(connection) as asked:
+        client_of(cast.alice).get(EXPORT).getvalue()  # type: ignore[attr-defined]  # streamed
+
+    pages = [one["sql"] for one in asked if '"position" >' in one["sql"]]
+    assert pages
+    assert all(
+        f'"compliance_auditlink"."business_id" = \'{cast.business.pk.hex}\'' in one for one in pages
+    )
