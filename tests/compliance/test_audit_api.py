@@ -409,7 +409,7 @@ def test_pages_of_an_export_are_found_by_the_index_of_the_chain(cast: Cast) -> N
     wrote(cast, resource="sender")
 
     with CaptureQueriesContext(connection) as asked:
-        client_of(cast.alice).get(EXPORT).getvalue()  # type: ignore[attr-defined]  # streamed
+        client_of(cast.alice).get(EXPORT).getvalue()
 
     pages = [one["sql"] for one in asked if '"position" >' in one["sql"]]
     assert pages
