@@ -68,21 +68,24 @@ def write(head: Head, *, now: datetime) -> bool:
 
 
 def read(business_id: UUID | None) -> Iterator[Checkpoint]:
-    """Yield the checkpoints of a chain, oldest first."""
+    """Yield the checkpoints of a chain, oldest first; of one replaced meanwhile, the newer."""
     place, folder = _storage(), _folder(business_id)
-    for name in _names(place, folder):
-        with place.open(f"{folder}/{name}") as file:
-            yield _parsed(business_id, name, file.read())
+    names = _names(place, folder)
+    while names:
+        name, *names = names
+        try:
+            yield _opened(place, business_id, name)
+        except FileNotFoundError:
+            names = _newer(place, folder, name)
+            if not names:
+                raise
 
 
 def require_following(business_id: UUID | None) -> None:
     """Raise `ChainNotFollowing` unless the newest checkpoint is on the chain as it is now."""
-    place, folder = _storage(), _folder(business_id)
-    names = _names(place, folder)
-    if not names:
+    newest = _find_newest(business_id)
+    if newest is None:
         return
-    with place.open(f"{folder}/{names[-1]}") as file:
-        newest = _parsed(business_id, names[-1], file.read())
     if not newest.is_genuine:
         raise ChainNotFollowing(f"the checkpoint {newest.name} was not signed by Switchboard")
     if chain.hash_at(business_id, newest.head.position) != newest.head.chain_hash:
@@ -168,6 +171,29 @@ def _names(place: Storage, folder: str) -> list[str]:
         return sorted(name for name in place.listdir(folder)[1] if _NAME.fullmatch(name))
     except FileNotFoundError:
         return []
+
+
+def _find_newest(business_id: UUID | None) -> Checkpoint | None:
+    place, folder = _storage(), _folder(business_id)
+    names = _names(place, folder)
+    while names:
+        try:
+            return _opened(place, business_id, names[-1])
+        except FileNotFoundError:
+            names = _newer(place, folder, names[-1])
+            if not names:
+                raise
+    return None
+
+
+def _newer(place: Storage, folder: str, gone: str) -> list[str]:
+    """Return what came after one that is gone: sealing replaces the checkpoint of the day."""
+    return [name for name in _names(place, folder) if name > gone]
+
+
+def _opened(place: Storage, business_id: UUID | None, name: str) -> Checkpoint:
+    with place.open(f"{_folder(business_id)}/{name}") as file:
+        return _parsed(business_id, name, file.read())
 
 
 def _exists(place: Storage) -> bool:

@@ -22,6 +22,7 @@ from compliance import audit
 from compliance.audit import canonical, chain, checking, checkpoints, sealing, verify
 from compliance.models import AuditEntry, AuditLink, AuditPending
 from config.lib.ids import new_id
+from config.lib.storage import Disk
 from tests.database import owner_url, url_for
 from tests.factories.accounts import BusinessFactory
 
@@ -339,6 +340,52 @@ def test_a_checkpoint_is_written_only_when_the_chain_grew(trail: Business, outsi
     assert (one.head, one.is_genuine) == (chain.head(trail.pk), True)
     assert one.head.position == 33
     assert [path.name for path in (outside / str(trail.pk)).iterdir()] == [one.name]
+
+
+class Replacing(Disk):
+    """A disk on which the chain is sealed on just before the newest checkpoint is first opened."""
+
+    seal: Callable[[], object] | None = None
+
+    def _open(self, *args: Any, **kwargs: Any) -> Any:
+        seal, self.seal = self.seal, None
+        if seal:
+            seal()
+        return super()._open(*args, **kwargs)
+
+
+@pytest.mark.parametrize("reading", ["findings", "require_following"])
+def test_a_checkpoint_replaced_while_it_is_read_breaks_no_check(
+    reading: str, trail: Business, outside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = timezone.now()
+    place = Replacing(location=outside)
+    monkeypatch.setattr(checkpoints, "_storage", lambda: place)
+
+    def seal_on() -> None:
+        write(1)
+        sealing.run(now=now)
+
+    place.seal = seal_on
+    if reading == "findings":
+        assert found(trail) == []
+    else:
+        checkpoints.require_following(trail.pk)
+
+    assert [one.head for one in checkpoints.read(trail.pk)] == [chain.head(trail.pk)]
+    assert chain.head(trail.pk).position == 31
+
+
+def test_a_checkpoint_taken_away_while_it_is_read_is_no_clean_trail(
+    trail: Business, outside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (file,) = (outside / str(trail.pk)).iterdir()
+    place = Replacing(location=outside)
+    place.seal = file.unlink
+    monkeypatch.setattr(checkpoints, "_storage", lambda: place)
+
+    with pytest.raises(FileNotFoundError):
+        found(trail)
 
 
 def test_a_long_backlog_is_sealed_batch_by_batch(trail: Business, as_owner: Owner) -> None:
