@@ -3,7 +3,9 @@
     suppress    an opt-out in every scope, told to whoever sends: what is under way lands first,
                 nothing leaves any more. The addresses become hashes, the record is written.
     holders     each store in turn, a bounded transaction a step; the request notes the progress in
-                the same transaction, so the counts are exact
+                the same transaction, so the counts are exact. Before the contact goes it is looked
+                at once more, locked: an address it got meanwhile is suppressed too, and every store
+                gone through again
     finish      the certificate; the request forgets who it was about
 
 Whoever writes meanwhile comes back as somebody new: without consent, suppressed.
@@ -12,7 +14,7 @@ Whoever writes meanwhile comes back as somebody new: without consent, suppressed
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -48,11 +50,8 @@ def advance(request: PrivacyRequest, *, clock: Clock, until: datetime) -> bool:
         with transaction.atomic():
             _suppress(locked(request.pk), clock())
         request.refresh_from_db()
-    person = Person.from_json(request.person)
-    for holder in registry.holders():
-        if holder.name in _done(request):
-            continue
-        if not _clear(request, holder, person, clock=clock, until=until):
+    while holder := _next_holder(request):
+        if not _clear(request, holder, clock=clock, until=until):
             return False
     with transaction.atomic():
         _finish(locked(request.pk), clock())
@@ -108,17 +107,7 @@ def list_unsettled(*, now: datetime) -> list[ErasureRecord]:
 
 def _suppress(request: PrivacyRequest, now: datetime) -> None:
     person = registry.identify(Person.from_json(request.person))
-    named = sorted(person.address_keys)
-    consent.record(
-        addresses=named,
-        scopes=tuple(Scope),
-        status=ConsentStatus.OPTED_OUT,
-        source=ConsentEvent.Source.PRIVACY,
-        occurred_at=now,
-        now=now,
-        reason=suppression.REASON,
-    )
-    request.digests = suppression.add(named, at=now)
+    request.digests = _opt_out(person.address_keys, now)
     request.person = person.to_json()
     ErasureRecord.objects.get_or_create(
         request_id=request.pk,
@@ -135,20 +124,53 @@ def _suppress(request: PrivacyRequest, now: datetime) -> None:
     request.save(update_fields=["digests", "person", "progress", "next_at"])
 
 
-def _clear(
-    request: PrivacyRequest, holder: DataHolder, person: Person, *, clock: Clock, until: datetime
-) -> bool:
+def _widen(request: PrivacyRequest, found: Person, now: datetime) -> None:
+    """Suppress the addresses the person got since; have every store gone through again."""
+    person = Person.from_json(request.person)
+    new = _opt_out(found.address_keys - person.address_keys, now)
+    request.digests = sorted({*request.digests, *new})
+    request.person = person.joined(found).to_json()
+    request.progress |= {"done": [_SUPPRESS], "cursors": {}}
+    request.save(update_fields=["digests", "person"])
+    ErasureRecord.objects.filter(request_id=request.pk).update(
+        digests=request.digests, stored_at=None
+    )
+
+
+def _opt_out(address_keys: Collection[str], now: datetime) -> list[str]:
+    """Opt these addresses out and remember them by their hash; return the hashes."""
+    named = sorted(address_keys)
+    consent.record(
+        addresses=named,
+        scopes=tuple(Scope),
+        status=ConsentStatus.OPTED_OUT,
+        source=ConsentEvent.Source.PRIVACY,
+        occurred_at=now,
+        now=now,
+        reason=suppression.REASON,
+    )
+    return suppression.add(named, at=now)
+
+
+def _next_holder(request: PrivacyRequest) -> DataHolder | None:
+    done = _done(request)
+    return next((one for one in registry.holders() if one.name not in done), None)
+
+
+def _clear(request: PrivacyRequest, holder: DataHolder, *, clock: Clock, until: datetime) -> bool:
     """Run the steps of one store; return whether they came to their end in time."""
     cursor = request.progress["cursors"].get(holder.name, "")
-    steps = holder.erase(person, cursor=cursor, now=clock())
+    steps = holder.erase(Person.from_json(request.person), cursor=cursor, now=clock())
     while True:
         now = clock()
         with transaction.atomic():
             held = locked(request.pk)
             step = next(steps, None)
+            if step and step.found:
+                _widen(held, step.found, now)
             _note(held, holder.name, step, now)
-        request.progress = held.progress
-        if step is None:
+        request.progress, request.person = held.progress, held.person
+        if step is None or step.found:
             return True
         if step.look:
             step.look()

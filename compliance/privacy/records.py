@@ -220,7 +220,9 @@ def _store(record: ErasureRecord, now: datetime) -> None:
         "erased_at": record.erased_at.isoformat(),
     }
     _put(f"{_ERASURES}/{record.pk}.json", {"facts": facts, "signature": key.sign(facts)})
-    ErasureRecord.objects.filter(pk=record.pk).update(stored_at=now)
+    # One that learned of another address meanwhile is stored again.
+    same = ErasureRecord.objects.filter(pk=record.pk, digests=record.digests)
+    same.update(stored_at=now)
 
 
 def _by_business() -> dict[UUID, list[dict[str, Any]]]:

@@ -112,12 +112,14 @@ class Step:
     """What one transaction of an erasure did, and where to go on after a kill.
 
     `look` is done with no transaction open before the next step, which needs what it finds: a file
-    may be far away.
+    may be far away. `found` is the person under addresses they did not have when the erasure
+    began: it goes through every store once more before it comes back to this one.
     """
 
     counts: Mapping[str, int] = field(default_factory=dict)
     cursor: str = ""
     look: Callable[[], None] | None = None
+    found: Person | None = None
 
 
 class Later(Exception):

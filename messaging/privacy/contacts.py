@@ -11,6 +11,7 @@ import structlog
 from django.db.models import F
 from redis.exceptions import RedisError
 
+from compliance.privacy import registry
 from compliance.privacy.registry import BATCH, File, Person, Rows, Step
 from config.lib import paging
 from config.lib.addresses import digits_in
@@ -64,8 +65,14 @@ class ContactsHolder:
         yield Rows("campaigns", named)
 
     def erase(self, person: Person, *, cursor: str, now: datetime) -> Iterator[Step]:
-        """Delete everything of one contact in one transaction, so that nobody is half gone."""
+        """Delete everything of one contact in one transaction, so that nobody is half gone.
+
+        One that has got another address since the erasure began stays until that is known.
+        """
         for contact_id in sorted(person.contacts):
+            if found := _find_moved(contact_id, person):
+                yield Step(found=found)
+                return
             if counts := _delete(contact_id):
                 yield Step(counts)
         if refused := _forget_refused(person):
@@ -82,6 +89,15 @@ def _described(contact: Contact) -> dict[str, Any]:
         "lists": sorted(lists),
         "former_addresses": sorted(former),
     }
+
+
+def _find_moved(contact_id: UUID, person: Person) -> Person | None:
+    """Return who the contact is now if that is more than was known; it can move no more."""
+    if not person.keys:
+        return None
+    Contact.objects.select_for_update().filter(pk=contact_id).first()
+    found = registry.identify(Person(keys=frozenset(), contacts=frozenset({contact_id})))
+    return found if found.address_keys - person.address_keys else None
 
 
 def _delete(contact_id: UUID) -> dict[str, int]:
