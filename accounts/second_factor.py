@@ -129,7 +129,7 @@ def is_demanded(user: User) -> bool:
 @transaction.atomic
 def begin(*, user: User, now: datetime) -> Authenticator:
     """Make a new secret, which opens nothing until `confirm` has seen a code of it."""
-    User.objects.select_for_update().get(pk=user.pk)
+    _lock(user)
     Authenticator.objects.filter(user=user, confirmed=False).delete()
     key = b32encode(secrets.token_bytes(_SECRET_BYTES)).decode()
     made: Authenticator = Authenticator.objects.create(
@@ -150,7 +150,8 @@ def confirm(*, user: User, code: str, keep: UUID | None, now: datetime) -> list[
     `CodeThrottled`, or `NotFound` when none waits.
     """
     with transaction.atomic():
-        User.objects.select_for_update().get(pk=user.pk)
+        standing.change([standing.of_user(user.pk)])
+        _lock(user)
         pending = Authenticator.objects.select_for_update().filter(user=user, confirmed=False)
         device = pending.first()
         if device is None:
@@ -181,7 +182,7 @@ def renew_codes(*, user: User, now: datetime) -> list[str]:
 
     Raises `NotFound` for who has no second factor.
     """
-    User.objects.select_for_update().get(pk=user.pk)
+    _lock(user)
     device = find(user)
     if device is None:
         raise NotFound("There is no second factor to have codes for.")
@@ -222,6 +223,7 @@ def reset(*, membership: Membership, by: Access, now: datetime) -> None:
 @transaction.atomic
 def reset_any(*, user: User, by: Access, now: datetime) -> None:
     """Take a lost second factor off anybody: for platform admins. Raises `NotFound`."""
+    standing.change([standing.of_user(user.pk)])
     if not is_enrolled(user) and find_pending(user) is None:
         raise NotFound("They have no second factor.")
     _delete(user)
@@ -239,6 +241,11 @@ def address_of(device: Authenticator) -> str:
 def code_at(key: str, now: datetime) -> str:
     """Return the code an app with this secret shows at this moment."""
     return f"{_totp(key, now).token():0{DIGITS}d}"
+
+
+def _lock(user: User) -> None:
+    """Take the person's row; its key stays free for rows that refer to it."""
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)
 
 
 def _find(user: User, *, confirmed: bool) -> Authenticator | None:

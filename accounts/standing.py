@@ -36,6 +36,8 @@ def keep(names: Collection[str]) -> None:
 def change(names: Collection[str]) -> None:
     """Wait until nobody acts on these rights, and let nobody until the transaction ends.
 
+    Comes before the row of whose rights they are: a sign-in holds them when it takes the row.
+
     Two who change each other's rights at once wait for each other: PostgreSQL ends one of the
     transactions, and `config.lib.deadlocks` runs it again.
     """

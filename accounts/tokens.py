@@ -20,7 +20,7 @@ from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, Ou
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 from rest_framework_simplejwt.utils import datetime_from_epoch
 
-from accounts import lockout, second_factor, sign_ins
+from accounts import lockout, second_factor, sign_ins, standing
 from accounts.models import SignIn, User
 from accounts.signals import SignedIn, SignInFailed
 from accounts.signals import sign_in_failed as sign_in_failed_signal
@@ -196,6 +196,7 @@ def revoke_all(
 
     On a new password, when the account is closed, or when they ask for it.
     """
+    standing.change([standing.of_user(user.pk)])
     user.tokens_valid_from = now
     user.save(update_fields=["tokens_valid_from"])
     sign_ins.end_all(user, now=now, reason=reason, by=by, keep=keep)

@@ -56,6 +56,7 @@ def set_password(*, user: User, password: str, by: Access | None, now: datetime)
     """Give the user a password; their tokens end at once. Raises `InvalidInput`."""
     _require_strong(password, user)
     user.set_password(password)
+    standing.change([standing.of_user(user.pk)])
     user.save(update_fields=["password"])
     tokens.revoke_all(user, reason="password", now=now, by=by)
     _announce(user, "password", by)

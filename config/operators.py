@@ -24,7 +24,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from accounts import access, business_choice, renewal, sign_ins, tenancy, tokens
+from accounts import access, business_choice, renewal, sign_ins, standing, tenancy, tokens
 from accounts.models import Business, User
 from accounts.tenancy import Door
 from config import joining
@@ -159,8 +159,11 @@ class OperatorsSite(AdminSite):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Change one's own password; what signed in to the API with the old one is signed out."""
-        answer = super().password_change(request, extra_context)
         user = request.user
+        if request.method == "POST" and isinstance(user, User):
+            # Before the form writes their row, which a sign-in waits for.
+            standing.change([standing.of_user(user.pk)])
+        answer = super().password_change(request, extra_context)
         if isinstance(answer, HttpResponseRedirect) and isinstance(user, User):
             here = request.session.get(sign_ins.SESSION_KEY)
             tokens.revoke_all(user, reason="password", now=timezone.now(), keep=here)
