@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from django.db.models import QuerySet
 from django.utils import timezone
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.mixins import ListModelMixin
 from rest_framework.request import Request
@@ -87,17 +87,17 @@ class ApprovalOutput(serializers.ModelSerializer[Approval]):
         return caller is not None and approvals.may_decide(row, caller, timezone.now())
 
 
-class PersonOutput(serializers.Serializer[Any]):
+class PersonAskedAbout(serializers.Serializer[Any]):
     """Somebody a request is about. `name` is empty for who may not see names."""
 
     name = serializers.CharField()
     to = serializers.CharField(source="address", help_text="Without its middle.")
 
 
-class PeopleOutput(serializers.Serializer[Any]):
+class PeopleAskedAbout(serializers.Serializer[Any]):
     """Whom a request is about now: the first twenty, and how many there are."""
 
-    first = PersonOutput(many=True)
+    first = PersonAskedAbout(many=True)
     total = serializers.IntegerField()
 
 
@@ -114,12 +114,12 @@ class ApprovalDetail(ApprovalOutput):
         fields = (*ApprovalOutput.Meta.fields, "people")
         read_only_fields = fields
 
-    @extend_schema(responses=PeopleOutput(allow_null=True))
+    @extend_schema_field(PeopleAskedAbout(allow_null=True))
     def get_people(self, row: Approval) -> dict[str, Any] | None:
         """Read them as they are now."""
         caller = access.of(self.context["request"]._request)
         found = caller and approvals.find_people(row, by=caller, now=timezone.now())
-        return dict(PeopleOutput(found).data) if found else None
+        return dict(PeopleAskedAbout(found).data) if found else None
 
 
 class ReasonInput(serializers.Serializer[Any]):
@@ -158,9 +158,10 @@ class Approvals(ListModelMixin, ApiViewSet):
     @extend_schema(responses=ApprovalDetail)
     def retrieve(self, request: Request, pk: str) -> Response:
         """Return one request with what is asked, and whom it is about as they are now."""
-        return self._show(self._get(pk))
+        row, context = self._get(pk), self.get_serializer_context()
+        return Response(ApprovalDetail(row, context=context).data)
 
-    @extend_schema(request=None, responses=ApprovalDetail)
+    @extend_schema(request=None, responses=ApprovalOutput)
     def approve(self, request: Request, pk: str) -> Response:
         """Agree to exactly this. Whoever asked then repeats the step.
 
@@ -171,7 +172,7 @@ class Approvals(ListModelMixin, ApiViewSet):
         by, now = caller_of(request), timezone.now()
         return self._show(approvals.approve(approval=found, by=by, now=now))
 
-    @extend_schema(request=ReasonInput, responses=ApprovalDetail)
+    @extend_schema(request=ReasonInput, responses=ApprovalOutput)
     def reject(self, request: Request, pk: str) -> Response:
         """Refuse, with a reason. 403 `own_request`, `person_required`; 409 `approval_closed`."""
         found = self._get(pk)
@@ -179,7 +180,7 @@ class Approvals(ListModelMixin, ApiViewSet):
         by, now = caller_of(request), timezone.now()
         return self._show(approvals.reject(approval=found, reason=reason, by=by, now=now))
 
-    @extend_schema(request=None, responses=ApprovalDetail)
+    @extend_schema(request=None, responses=ApprovalOutput)
     def withdraw(self, request: Request, pk: str) -> Response:
         """Take one's own request or approval back. 409 `approval_closed`."""
         found = self._get(pk)
@@ -193,4 +194,5 @@ class Approvals(ListModelMixin, ApiViewSet):
         return approvals.get(id_, by=caller_of(self.request))
 
     def _show(self, row: Approval) -> Response:
-        return Response(ApprovalDetail(row, context={"request": self.request}).data)
+        """Answer a decision, without people: an answer may be kept and given again."""
+        return Response(ApprovalOutput(row, context=self.get_serializer_context()).data)

@@ -12,6 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient
 
 from accounts import api_keys, approvals, holdings, security, tenancy
@@ -548,3 +549,17 @@ def test_the_page_says_where_nobody_could_approve_and_asks_the_same_for_any_numb
     assert len(more) == len(few)
     assert "nobody could approve it" not in two
     assert "nobody could approve it" in one
+
+
+def test_the_schema_says_what_people_look_like() -> None:
+    generator: Any = SchemaGenerator
+    found = generator().get_schema(request=None, public=True)["components"]["schemas"]
+
+    shown, whom = found["ApprovalDetail"]["properties"]["people"], found["PeopleAskedAbout"]
+
+    assert {"$ref": "#/components/schemas/PeopleAskedAbout"} in shown["oneOf"]
+    assert {"type": "null"} in shown["oneOf"]
+    assert set(whom["properties"]) == {"first", "total"}
+    one = whom["properties"]["first"]["items"]["$ref"].rpartition("/")[2]
+    assert set(found[one]["properties"]) == {"name", "to"}
+    assert "people" not in found["ApprovalOutput"]["properties"]

@@ -166,3 +166,23 @@ def test_the_page_of_a_campaign_links_to_the_request_for_who_may_see_it(
 
     assert seen == [True, False]
     assert page_of(agent).get(link).status_code == 404
+
+
+@pytest.mark.parametrize("step", ["approve", "reject", "withdraw"])
+def test_no_answer_to_a_decision_keeps_people(
+    pump: Pump, people: dict[str, Access], step: str
+) -> None:
+    crowd(pump.business, 3)
+    campaign = draft(pump.sender, greeting(pump), audience={"all": True}, variables=NAMED)
+    row = asked_about(campaign, people)
+    client = client_of(user_of(people, "mara" if step == "withdraw" else "nils"))
+    given = {"reason": "Not now."} if step == "reject" else {}
+
+    first, again = (
+        client.post(f"/api/approvals/{row.pk}/{step}", given, HTTP_IDEMPOTENCY_KEY="once")
+        for _ in range(2)
+    )
+
+    assert (first.status_code, again["Idempotency-Replayed"]) == (200, "true")
+    assert "Person" not in first.content.decode() + again.content.decode()
+    assert "people" not in first.json()
