@@ -94,6 +94,12 @@ def require_following(business_id: UUID | None) -> None:
         )
 
 
+def signed_position(business_id: UUID | None) -> int:
+    """Return how far the newest checkpoint signs the chain; 0 without one of ours."""
+    newest = _find_newest(business_id)
+    return newest.head.position if newest and newest.is_genuine else 0
+
+
 def chains() -> list[UUID | None]:
     """Return the chains of which there are checkpoints."""
     place = _storage()

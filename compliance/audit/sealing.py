@@ -75,12 +75,14 @@ def _look(signed: dict[UUID | None, Head | None], now: datetime) -> int:
 def _record_lost(business_id: UUID | None, lost: frozenset[UUID]) -> None:
     if not lost:
         return
+    signed = _signed_position(business_id)
     with chain.sight(business_id):
         for id_ in sorted(lost):
             trail.record(
                 action=verify.LOST,
                 resource="audit_entry",
                 resource_id=str(id_),
+                details={verify.SIGNED: signed},
                 actor_name="Switchboard",
             )
     alerts.send_hourly(
@@ -89,3 +91,11 @@ def _record_lost(business_id: UUID | None, lost: frozenset[UUID]) -> None:
         "verify_audit.",
         alerts.Severity.CRITICAL,
     )
+
+
+def _signed_position(business_id: UUID | None) -> int:
+    try:
+        return checkpoints.signed_position(business_id)
+    except Exception:
+        logger.exception("audit_checkpoint_not_read", business_id=str(business_id))
+        return 0

@@ -20,6 +20,8 @@ from compliance.audit.models import AuditEntry, AuditLink, AuditPending
 
 PAGE: Final = 1000
 LOST: Final = "audit.entry_lost"
+# In the details of such an entry: how far checkpoints signed the chain when it was found.
+SIGNED: Final = "signed_position"
 _UNSIGNED: Final = (
     "no configured key signed it: Switchboard did not write it, or it was changed before it was "
     "sealed"
@@ -154,12 +156,14 @@ def _loose(business_id: UUID | None) -> Iterator[Finding]:
 def _lost(business_id: UUID | None, seen: list[checkpoints.Checkpoint]) -> Iterator[Finding]:
     """Name entries that were gone before a checkpoint covered them.
 
-    What was found on a day before the oldest checkpoint's is taken as known: whoever found out why
-    moved the checkpoints of before aside.
+    One found when the chain had a checkpoint is taken as known once the oldest checkpoint is of a
+    later day than the finding: the one of then stays unless whoever found out why moved it aside.
+    One found when there was none, or none could be read, is named for ever.
     """
     first_day = min((one.at[:10] for one in seen if one.is_genuine), default="")
     for entry in AuditEntry.objects.filter(chain.of(business_id), action=LOST).order_by("pk"):
-        is_known = entry.created_at.astimezone(UTC).strftime("%Y-%m-%d") < first_day
+        is_later = entry.created_at.astimezone(UTC).strftime("%Y-%m-%d") < first_day
+        is_known = is_later and bool(entry.details.get(SIGNED))
         if canonical.is_signed(entry) and not is_known:
             detail = "it was committed, and taken out before a checkpoint covered it"
             yield Finding("removed", business_id, 0, UUID(entry.resource_id), detail)

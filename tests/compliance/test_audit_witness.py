@@ -147,6 +147,27 @@ def test_checkpoints_moved_aside_say_that_a_loss_is_known(
         assert [one.entry_id for one in verify.findings(trail.pk)] == named
 
 
+def test_a_loss_on_a_day_without_a_checkpoint_stays_named(
+    trail: Business,  # noqa: F811
+    as_owner: Owner,  # noqa: F811
+    outside: Path,  # noqa: F811
+    settings: Any,
+    tmp_path: Path,
+) -> None:
+    place, in_the_way = settings.BACKUP_STORAGE_URL, tmp_path / "file"
+    in_the_way.write_text("no directory")
+    shutil.rmtree(outside)
+    settings.BACKUP_STORAGE_URL = f"file://{in_the_way}"
+    (gone,) = write(1)
+    take_out(as_owner, gone)
+    assert sealing.run(now=timezone.now())["lost"] == 1
+
+    settings.BACKUP_STORAGE_URL = place
+    assert sealing.run(now=timezone.now() + timedelta(days=1))["checkpoints"] == 1
+
+    assert [one.entry_id for one in verify.findings(trail.pk)] == [gone.pk]
+
+
 def test_what_else_lies_beside_the_checkpoints_is_left_alone(
     trail: Business,  # noqa: F811
     outside: Path,  # noqa: F811
