@@ -57,6 +57,20 @@ def test_nobody_issues_a_key_with_more_rights_than_their_own(cast: Cast, sign_in
     assert not ApiKey.across_businesses.exists()
 
 
+@pytest.mark.parametrize("written", ["my office", "203.0.113.300", "203.0.113.7\nhome"])
+def test_a_network_that_is_none_is_refused_at_its_field(
+    cast: Cast, sign_in: SignIn, written: str
+) -> None:
+    given = {"name": "Shop", "permissions": ["messages.view"], "networks": written}
+
+    answer = sign_in(cast.alice).post("/admin/accounts/apikey/issue/", given)
+
+    assert answer.status_code == 200
+    [error] = answer.context["form"].errors["networks"]
+    assert "Not an address or network" in error
+    assert not ApiKey.across_businesses.exists()
+
+
 def test_opening_the_address_of_a_button_changes_nothing(cast: Cast, sign_in: SignIn) -> None:
     key = ApiKeyFactory.create(business=cast.business)
     client, url = sign_in(cast.alice), f"/admin/accounts/apikey/{key.pk}/revoke/"

@@ -306,3 +306,10 @@ def test_a_day_of_asking_that_cannot_be_is_refused(day: str, cast: Cast, alice: 
 
     assert answer.status_code == 200
     assert "day of asking" in text(answer)
+
+
+def test_the_day_of_asking_is_the_browsers_own_field(alice: Client) -> None:
+    page = alice.get(f"{LIST}ask/").content.decode()
+
+    assert 'type="date"' in page
+    assert "DateTimeShortcuts" not in page
