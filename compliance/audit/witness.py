@@ -2,13 +2,16 @@
 
 Until a checkpoint covers an entry, whoever owns the database can take it out with all that refers
 to it. So every entry is noted in Redis once it is committed, and let go once it is covered. What is
-noted and nowhere in the database was taken out.
+noted and nowhere in the database was taken out. What is noted carries a keyed hash: what another
+installation on the same Redis noted, or somebody without the key, is left where it is.
 
 A Redis that is down or was emptied costs this and nothing else.
 """
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -16,13 +19,14 @@ from typing import Final
 from uuid import UUID
 
 import structlog
+from django.conf import settings
 from django.db import transaction
 from redis.exceptions import RedisError
 
 from compliance.audit import chain
 from compliance.audit.chain import Head
 from compliance.audit.models import AuditEntry, AuditLink, AuditPending
-from config.lib import redis
+from config.lib import crypto, redis
 
 logger = structlog.get_logger(__name__)
 
@@ -30,6 +34,7 @@ PAGE: Final = 1000
 # While heads cannot be stored for long, Redis is not to fill up with what is sealed already.
 MOST: Final = 100_000
 _BETWEEN: Final = "/"
+_PURPOSE: Final = "audit witness"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +54,11 @@ def noted() -> Iterator[tuple[UUID | None, set[UUID]]]:
     """Yield the ids that are remembered, some hundred of one chain at a time."""
     cursor = 0
     while True:
-        cursor, page = redis.client().sscan(_key(), cursor=cursor, count=PAGE)
-        yield from _by_chain([str(one) for one in page]).items()
+        # As bytes: a member of somebody else need be no text.
+        cursor, page = redis.client().execute_command(  # type: ignore[no-untyped-call]  # not typed upstream
+            "SSCAN", _key(), cursor, "COUNT", PAGE, NEVER_DECODE=True
+        )
+        yield from _by_chain([one.decode(errors="replace") for one in page]).items()
         if not cursor:
             return
 
@@ -74,26 +82,42 @@ def look(business_id: UUID | None, ids: Collection[UUID], *, signed: Head) -> Lo
 def let_go(business_id: UUID | None, ids: Collection[UUID]) -> None:
     """Remember these entries no longer."""
     if ids:
-        redis.client().srem(_key(), *(_member(business_id, id_) for id_ in ids))
+        members = [_signed(_named(business_id, id_), key) for id_ in ids for key in _keys()]
+        redis.client().srem(_key(), *members)
 
 
 def _add(business_id: UUID | None, entry_id: UUID) -> None:
     try:
-        redis.client().sadd(_key(), _member(business_id, entry_id))
+        redis.client().sadd(_key(), _signed(_named(business_id, entry_id), _keys()[0]))
     except RedisError:
         logger.warning("audit_entry_not_witnessed", entry=str(entry_id))
 
 
 def _by_chain(members: Collection[str]) -> Mapping[UUID | None, set[UUID]]:
     found: dict[UUID | None, set[UUID]] = {}
-    for member in members:
-        business, _, entry = member.partition(_BETWEEN)
+    for member in filter(_is_ours, members):
+        business, entry, _ = member.split(_BETWEEN)
         found.setdefault(UUID(business) if business else None, set()).add(UUID(entry))
     return found
 
 
-def _member(business_id: UUID | None, entry_id: UUID) -> str:
+def _is_ours(member: str) -> bool:
+    named = member.rpartition(_BETWEEN)[0]
+    given = member.encode()
+    return any(hmac.compare_digest(_signed(named, key).encode(), given) for key in _keys())
+
+
+def _signed(named: str, key: bytes) -> str:
+    keyed = hmac.new(key, named.encode(), hashlib.sha256).hexdigest()
+    return f"{named}{_BETWEEN}{keyed}"
+
+
+def _named(business_id: UUID | None, entry_id: UUID) -> str:
     return f"{business_id or ''}{_BETWEEN}{entry_id}"
+
+
+def _keys() -> list[bytes]:
+    return crypto.derived_keys(_PURPOSE, secrets=settings.AUDIT_SIGNING_KEYS)
 
 
 def _key() -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.utils import timezone
@@ -18,6 +19,7 @@ from compliance import audit
 from compliance.audit import chain, checkpoints, sealing, verify, witness
 from compliance.models import AuditEntry
 from config.lib.ids import new_id
+from config.lib.redis import key
 from tests.compliance.test_audit_chain import (  # noqa: F401  # fixtures
     Owner,
     as_owner,
@@ -115,6 +117,57 @@ def test_entries_are_remembered_until_a_checkpoint_is_stored(
     assert noted() == [entry.pk]
 
     settings.BACKUP_STORAGE_URL = place
+    sealing.run(now=timezone.now())
+
+    assert noted() == []
+
+
+@pytest.mark.parametrize("end", [b"", b"/", b"/" + b"0" * 64, b"/\xc3\xa9", b"/\xff"])
+def test_what_somebody_else_put_into_redis_is_no_loss(
+    end: bytes,
+    trail: Business,  # noqa: F811
+    redis_server: redis.Redis,
+) -> None:
+    named = [f"{trail.pk}/{new_id()}", f"/{new_id()}", "nonsense"]
+    forged = [one.encode() + end for one in named]
+    redis_server.sadd(key("audit-witness"), *forged)
+    (entry,) = write(1)
+
+    assert noted() == [entry.pk]
+    assert sealing.run(now=timezone.now())["lost"] == 0
+
+    assert found(trail) == []
+    assert not AuditEntry.objects.filter(action=verify.LOST).exists()
+    assert redis_server.smembers(key("audit-witness")) == set(forged)
+
+
+def test_what_another_installation_noted_is_left_to_it(
+    trail: Business,  # noqa: F811
+    as_owner: Owner,  # noqa: F811
+    settings: Any,
+) -> None:
+    ours = settings.FIELD_ENCRYPTION_KEYS
+    settings.FIELD_ENCRYPTION_KEYS = ["theirs"]
+    (gone,) = write(1)
+    take_out(as_owner, gone)
+    settings.FIELD_ENCRYPTION_KEYS = ours
+
+    assert sealing.run(now=timezone.now())["lost"] == 0
+
+    settings.FIELD_ENCRYPTION_KEYS = ["theirs"]
+    assert noted() == [gone.pk]
+
+
+def test_what_was_noted_under_an_old_key_is_missed_and_let_go(
+    trail: Business,  # noqa: F811
+    as_owner: Owner,  # noqa: F811
+    settings: Any,
+) -> None:
+    gone, _ = write(2)
+    take_out(as_owner, gone)
+    settings.FIELD_ENCRYPTION_KEYS = ["brand-new", *settings.FIELD_ENCRYPTION_KEYS]
+
+    assert sealing.run(now=timezone.now())["lost"] == 1
     sealing.run(now=timezone.now())
 
     assert noted() == []
