@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from config.lib import addresses
-from config.lib.logging import redact_text
+from config.lib.logging import NOT_IN_A_UUID, redact_text
 
 MASKED: Final = "[masked]"
 MOST_ITEMS: Final = 100
@@ -37,8 +37,7 @@ _HIDDEN_NAMES: Final = frozenset(
 )
 _SHOWN_NAMES: Final = frozenset({"ip_address", "token_health"})
 _SHOWN_ENDS: Final = ("_id", "_ids", "_at")
-# "00" behind four digits and a hyphen is a part of a UUID.
-_PHONE: Final = re.compile(r"(?:\+|\b(?<![0-9a-fA-F]{4}-)00)\d(?:[ ().-]{0,2}\d){6,14}(?!\w)")
+_PHONE: Final = re.compile(rf"(?:\+|\b{NOT_IN_A_UUID}00)\d(?:[ ().-]{{0,2}}\d){{6,14}}(?!\w)")
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _EMAIL: Final = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+\.\w+")
 _ID: Final = re.compile(r"(?:^|_)ids?$")

@@ -65,6 +65,13 @@ _ADDRESS_PATTERNS = (
     ),
     re.compile(rf"(?i)(/(?:password[-_])?reset/)[^/\s]{{1,64}}/{_SECRET_SEGMENT}"),
 )
+_UUID_GROUPS = tuple(f"[0-9a-fA-F]{{{length}}}" for length in (8, 4, 4, 4, 12))
+# Put before a pattern, it does not match where a group of a whole UUID begins.
+NOT_IN_A_UUID = "".join(
+    rf"(?!(?<=\b{''.join(f'{one}-' for one in _UUID_GROUPS[:number])})"
+    rf"{'-'.join(_UUID_GROUPS[number:])}(?!\w))"
+    for number in range(len(_UUID_GROUPS))
+)
 _PATTERNS = (
     re.compile(r"\bEAA[A-Za-z0-9]{10,}"),
     re.compile(r"\bsb_[A-Za-z0-9]+_[\w-]{16,}"),
@@ -72,8 +79,7 @@ _PATTERNS = (
     re.compile(r"(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*"),
     # What Django's signer makes: a value, perhaps its time, the signature.
     re.compile(r"(?<![\w.-])[\w.-]+(?::\w+)?:[\w-]{43}(?![\w-])"),
-    # "00" behind four digits and a hyphen is a part of a UUID.
-    re.compile(r"(?:\+|%2B|\b(?<![0-9a-fA-F]{4}-)00)\d(?:[ ().+-]{0,2}\d){6,14}(?!\w)"),
+    re.compile(rf"(?:\+|%2B|\b{NOT_IN_A_UUID}00)\d(?:[ ().+-]{{0,2}}\d){{6,14}}(?!\w)"),
 )
 _BARE_PHONE = re.compile(r"(?<![\w.-])\d{10,14}(?![\w:-]|\.\d)")
 _RUN = re.compile(r"[^\s\"'<>]+")

@@ -23,6 +23,7 @@ IDS_LIKE_PHONES = [
     "01a22493-0054-7326-8551-b9215d30fe67",
     "01a212ae-0000-7385-8884-67948b794379",
     "01a20929-4c6e-7404-93f2-005520180679",
+    "00120929-4116-7404-9312-005520180679",
 ]
 
 
@@ -59,6 +60,15 @@ def test_an_id_stays_as_it_is_whatever_digits_it_has(business: Business, id_: st
 
     assert (found.resource_id, found.details["campaign"]) == (id_, id_)
     assert found.details["said"] == f"after {id_}, call +•••••0011"
+
+
+@pytest.mark.parametrize("before", ["2024-", "face-", "01a22493-0054-7326-8551-b9215d30fe67-"])
+def test_a_phone_behind_what_a_uuid_could_begin_with_is_masked(
+    business: Business, before: str
+) -> None:
+    found = audit.record(action="sender.paused", details={"said": f"{before}0049301234567"})
+
+    assert found.details["said"] == f"{before}+•••••4567"
 
 
 def test_the_history_of_an_object_is_newest_first_and_of_one_business(business: Business) -> None:

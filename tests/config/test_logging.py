@@ -42,6 +42,9 @@ def last(lines: io.StringIO) -> dict[str, Any]:
         "wa_id 5511987654321.",
         "call +34 600 111 222 now",
         "tel-0034987654321",
+        "2024-0034987654321",
+        "face-0034987654321",
+        "01a20929-4c6e-7404-93f2-0034987654321",
         "token EAAGm0PX4ZCpsBAKZCxyz123",
         "Authorization: Bearer abc.def-ghi",
         "Api-Key sb_live_123456789",
@@ -62,6 +65,7 @@ def test_people_and_secrets_are_cut_out_of_text(text: str) -> None:
     [
         "01936d2e-7c3f-7abc-8def-0123456789ab",
         "campaign 01a22493-0054-7326-8551-b9215d30fe67, 01a20929-4c6e-7404-93f2-005520180679",
+        "campaign 00a22493-0054-7326-8551-b9215d30fe67, 00120929-4116-7404-9312-005520180679",
         "2026-11-20T12:30:15.123456Z",
         "took 1234 ms, 12.5 %",
         "GET /api/whatsapp/messages/01936d2e-7c3f-7abc-8def-012345678901",
