@@ -19,6 +19,7 @@ from django.core import signing
 from django.core.mail import send_mail
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Now
 from django.template.loader import render_to_string
 
 from accounts import approvals, grants, holdings, jobs, members, roles, standing, tenancy, users
@@ -26,7 +27,7 @@ from accounts.access import Access
 from accounts.models import Invitation, Membership, User
 from accounts.signals import InvitationChanged, invitation_changed
 from accounts.tenancy import Door, current_id
-from config.lib import locks, outward
+from config.lib import outward
 from config.lib.apart import going_on
 from config.lib.errors import Conflict, NotAllowed, NotFound
 
@@ -35,8 +36,8 @@ logger = structlog.get_logger(__name__)
 LIFETIME: Final = timedelta(days=7)
 BATCH: Final = 100
 MOST_FAILURES: Final = 20
-# Longer than the mail server is waited for.
-MAIL_SECONDS: Final = 60
+# Longer than a mail takes: the server is waited for ten seconds in each of some fifteen steps.
+MAIL_CLAIM: Final = timedelta(minutes=5)
 EXPIRED: Final = "expired"
 _KNOWN: Final = "You have an account already: sign in, then accept."
 _signer: Final = signing.Signer(salt="accounts.invitation")
@@ -216,7 +217,7 @@ def decline(*, invitation: Invitation, user: User, now: datetime) -> None:
 def mail_due(*, now: datetime) -> dict[str, int]:
     """Send the mails that wait: of what was invited or sent again, and what failed before."""
     with tenancy.across(Door.SWEEP):
-        rows = Invitation.across_businesses.filter(_is_open(now), _is_unsent())
+        rows = Invitation.across_businesses.filter(_is_open(now), _is_due())
         due = list(rows.order_by("id").values_list("pk", "business_id")[:BATCH])
     done = {"sent": 0, "failed": 0}
     for id_, business_id in due:
@@ -229,18 +230,14 @@ def mail_due(*, now: datetime) -> dict[str, int]:
 
 
 def _mail(id_: UUID, now: datetime) -> bool | None:
-    """Send one mail; None when another worker does, or nothing is due any more."""
-    with locks.single_flight(f"invitation.{id_}", ttl_seconds=MAIL_SECONDS) as is_mine:
-        return _mail_alone(id_, now) if is_mine else None
+    """Send one mail; None when another worker does, or nothing is due any more.
 
-
-def _mail_alone(id_: UUID, now: datetime) -> bool | None:
-    """Send it with no transaction open, then note it, unless it was sent anew meanwhile."""
-    rows = Invitation.objects.filter(_is_open(now), _is_unsent(), pk=id_)
-    found: Invitation | None = rows.select_related("business", "invited_by").first()
+    With no transaction open. What came of it is noted, unless it was sent anew meanwhile.
+    """
+    outward.require_no_transaction("send_mail")
+    found = _claim(id_, now)
     if found is None:
         return None
-    outward.require_no_transaction("send_mail")
     context = {"invitation": found, "link": link_of(found), "days": LIFETIME.days}
     text = render_to_string("mail/invitation.txt", context)
     try:
@@ -250,8 +247,20 @@ def _mail_alone(id_: UUID, now: datetime) -> bool | None:
         told: dict[str, Any] = {"mail_failures": F("mail_failures") + 1}
     else:
         told = {"mailed_at": now}
-    Invitation.objects.filter(pk=id_, nonce=found.nonce).update(**told)
+    rows = Invitation.objects.filter(pk=id_)
+    rows.filter(nonce=found.nonce).update(**told)
+    rows.filter(mail_claimed_until=found.mail_claimed_until).update(mail_claimed_until=None)
     return "mailed_at" in told
+
+
+def _claim(id_: UUID, now: datetime) -> Invitation | None:
+    """Take an invitation in hand, so that no other worker mails it; None when it is not free."""
+    rows = Invitation.objects.filter(pk=id_)
+    free = rows.filter(_is_open(now), _is_due())
+    if not free.update(mail_claimed_until=Now() + MAIL_CLAIM):
+        return None
+    found: Invitation | None = rows.select_related("business", "invited_by").first()
+    return found
 
 
 def _subject(invitation: Invitation) -> str:
@@ -284,8 +293,9 @@ def _is_open(now: datetime) -> Q:
     return Q(status=Status.PENDING, expires_at__gt=now)
 
 
-def _is_unsent() -> Q:
-    return Q(mailed_at=None, mail_failures__lt=MOST_FAILURES)
+def _is_due() -> Q:
+    is_free = Q(mail_claimed_until=None) | Q(mail_claimed_until__lte=Now())
+    return is_free & Q(mailed_at=None, mail_failures__lt=MOST_FAILURES)
 
 
 def _lock(id_: UUID) -> Invitation:

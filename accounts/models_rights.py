@@ -103,6 +103,8 @@ class Invitation(TenantModel):
     created_at = models.DateTimeField(editable=False)
     expires_at = models.DateTimeField()
     mailed_at = models.DateTimeField(null=True, editable=False)
+    # Until then one worker has it in hand, by the clock of the database.
+    mail_claimed_until = models.DateTimeField(null=True, editable=False)
     mail_failures = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
     answered_at = models.DateTimeField(null=True, editable=False)
 

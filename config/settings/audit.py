@@ -26,7 +26,7 @@ AUDITED: dict[str, dict[str, Any]] = {
     "accounts.Grant": {"resource": "user", "id": "user_id"},
     "accounts.Invitation": {
         "resource": "invitation",
-        "left_out": {"nonce", "mailed_at"},
+        "left_out": {"nonce", "mailed_at", "mail_claimed_until"},
         "hidden": {"email", "name"},
     },
     "compliance.ContactPolicy": {"resource": "contact_policy"},
