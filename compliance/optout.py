@@ -126,13 +126,61 @@ def restorable(addresses: Sequence[str]) -> tuple[Scope, ...]:
     if not (scopes := _opted_out(addresses)):
         return ()
     history = ledger.history(addresses)
-    return tuple(scope for scope in scopes if _ended_by_themself(history, scope))
+    return tuple(
+        scope
+        for scope in scopes
+        if _ended_by_themself(history, lines := _lines(history, scope), scope)
+        and not _objected(addresses, lines)
+    )
 
 
-def _ended_by_themself(history: ledger.History, scope: Scope) -> bool:
+def is_objected(addresses: Sequence[str], scope: Scope) -> bool:
+    """Say whether an opt-out stands that was recorded for this person, behind any of their own."""
+    return _objected(addresses, _lines(ledger.history(addresses), scope))
+
+
+def _lines(history: ledger.History, scope: Scope) -> list[ConsentEvent]:
+    """Return what was said in a scope as the state ranks it, newest first; one more than counts."""
+    events = history.events.filter(scope=scope).exclude(status=ConsentStatus.BLOCKED)
+    return sorted(
+        events[: _LOOKS_BACK + 1],
+        key=lambda one: (one.occurred_at, one.status == ConsentStatus.OPTED_OUT, one.pk),
+        reverse=True,
+    )
+
+
+def _objected(addresses: Sequence[str], lines: Sequence[ConsentEvent]) -> bool:
+    """Say whether at any address an opt-out stands under the stops of the person themself.
+
+    A dated opt-in answers for its own address alone. Behind a repeated opt-out is what stands at
+    the address it came from; beyond what is looked at anything may stand.
+    """
+    by_id = {str(one.pk): one for one in lines}
+    here, looked_at = list(addresses), set[str]()
+    while here:
+        address = here.pop()
+        if address in looked_at:
+            continue
+        looked_at.add(address)
+        for line in (one for one in lines if one.address == address):
+            if line.status != ConsentStatus.OPTED_OUT:
+                if line.is_dated:
+                    break
+            elif origin := by_id.get(line.evidence.get("carried_from_event", "")):
+                here.append(origin.address)
+            elif not _is_own(line):
+                return True
+        else:
+            if len(lines) > _LOOKS_BACK:
+                return True
+    return False
+
+
+def _ended_by_themself(
+    history: ledger.History, lines: Sequence[ConsentEvent], scope: Scope
+) -> bool:
     is_out = stood = False
-    events = history.events.filter(scope=scope)
-    for event in events.exclude(status=ConsentStatus.BLOCKED)[:_LOOKS_BACK]:
+    for event in lines[:_LOOKS_BACK]:
         if event.evidence.get("carried_from_event") in history.origins:
             continue
         if event.status == ConsentStatus.OPTED_OUT:
@@ -196,17 +244,25 @@ def resume_marketing(
     now: datetime,
     evidence: Mapping[str, Any] | None = None,
 ) -> list[ConsentEvent]:
-    """Restore marketing: the person turned it on again in WhatsApp's own settings."""
-    return _record(
-        START,
-        addresses=addresses,
-        scopes=_OFFERS,
-        source=source,
-        occurred_at=occurred_at,
-        now=now,
-        reason="Marketing turned on in WhatsApp",
-        evidence=evidence,
-    )
+    """Restore marketing: the person turned it on again in WhatsApp's own settings.
+
+    The switch undoes what the person did themself, there or by a word. An opt-out recorded for
+    them (a letter, an objection, an erasure) stays: then nothing is recorded.
+    """
+    with transaction.atomic():
+        consent.lock(addresses)
+        if any(is_objected(addresses, scope) for scope in _OFFERS):
+            return []
+        return _record(
+            START,
+            addresses=addresses,
+            scopes=_OFFERS,
+            source=source,
+            occurred_at=occurred_at,
+            now=now,
+            reason="Marketing turned on in WhatsApp",
+            evidence=evidence,
+        )
 
 
 def _record(effect: Effect, **facts: Any) -> list[ConsentEvent]:

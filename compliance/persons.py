@@ -104,14 +104,19 @@ def carry_all(moves: Sequence[Move], *, now: datetime) -> None:
 
 
 def _stands(move: Move, rows: Sequence[Consent]) -> Iterator[ConsentRow]:
-    """Yield what was said for and against; one word a scope."""
+    """Yield in each scope every opt-out, else the last word.
+
+    Every opt-out: what stands behind it at its own address decides whether a word lifts it.
+    """
     fresh = [key for key in move.kept if key not in move.before]
     told = [row for row in rows if row.address in move.before and row.status is not None]
-    ranked = sorted(told, key=lambda row: (row.status == ConsentStatus.OPTED_OUT, row.changed_at))
+    outs = [row for row in told if row.status == ConsentStatus.OPTED_OUT]
+    for row in outs:
+        yield _repeated(row, move.kept, at=_last_word(rows, row.scope, row.changed_at))
+    stopped = {row.scope for row in outs}
+    ranked = sorted(told, key=lambda row: row.changed_at)
     for row in {row.scope: row for row in ranked}.values():
-        if row.status == ConsentStatus.OPTED_OUT:
-            yield _repeated(row, move.kept, at=_last_word(rows, row.scope, row.changed_at))
-        elif fresh:
+        if fresh and row.scope not in stopped:
             yield _repeated(row, fresh, at=row.changed_at)
 
 

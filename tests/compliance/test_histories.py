@@ -191,8 +191,10 @@ class Batch:
             optout.stop_marketing(source=self.rng.choice(("meta", "send_error")), **told)
             self.model.tell(addresses, MARKETING, OUT, at)
         else:
+            is_objected = optout.is_objected(addresses, Scope.MARKETING)
             optout.resume_marketing(source="meta", **told)
-            self.model.tell(addresses, MARKETING, IN, at)
+            if not is_objected:
+                self.model.tell(addresses, MARKETING, IN, at)
 
     def _block(self, person: Person) -> None:
         addresses, at = self._some(person), self.rng.choice(TIMES[:-1])

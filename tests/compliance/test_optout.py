@@ -136,6 +136,10 @@ def say(text: str, *, language: str = "en", minutes: float = 0, **more: Any) -> 
     return optout.apply(text=text, language=language, occurred_at=at, now=at, **(facts | more))
 
 
+def refusal(addresses: list[str]) -> consent.Decision:
+    return consent.check(addresses=addresses, scope=Scope.MARKETING)
+
+
 def statuses(address: str = PHONE) -> dict[str, str]:
     return dict(Consent.objects.filter(address=address).values_list("scope", "status"))
 
@@ -256,6 +260,55 @@ def test_what_others_say_under_a_number_left_long_ago_is_theirs(business: Busine
     assert optout.restorable(["+34600111333"]) == tuple(Scope)
 
 
+def test_a_start_lifts_no_objection_at_one_address_by_a_consent_at_the_other(
+    business: Business,
+) -> None:
+    opt_out(business, PHONE, at=NOW - timedelta(days=9))
+    opt_in(business, BSUID, at=NOW - timedelta(days=8))
+
+    answers = [say(word, minutes=minute) for minute, word in enumerate(["START", "STOP", "START"])]
+
+    assert answers == [None] * 3
+    assert statuses(PHONE) == dict.fromkeys(Scope, "opted_out")
+    assert refusal([PHONE, BSUID]) == consent.Refused("opted_out")
+
+
+@pytest.mark.parametrize("kept", [["+34600111333", BSUID], [BSUID], [PHONE, "ES.9"]])
+def test_a_start_lifts_no_such_objection_after_a_change_of_address_either(
+    business: Business, kept: list[str]
+) -> None:
+    opt_out(business, PHONE, at=NOW - timedelta(days=9))
+    opt_in(business, BSUID, at=NOW - timedelta(days=8))
+    say("STOP")
+    persons.carry(before=[PHONE, BSUID], kept=kept, now=NOW)
+
+    assert say("START", minutes=1, addresses=kept) is None
+    assert refusal(kept) == consent.Refused("opted_out")
+
+
+def test_a_consent_after_the_objection_is_given_back_by_a_start(business: Business) -> None:
+    opt_out(business, PHONE, at=NOW - timedelta(days=9))
+    opt_in(business, PHONE, BSUID, at=NOW - timedelta(days=8))
+    say("STOP")
+    kept = ["+34600111333", BSUID]
+    persons.carry(before=[PHONE, BSUID], kept=kept, now=NOW)
+
+    assert say("START", minutes=1, addresses=kept)
+    assert refusal(kept) == consent.Allowed()
+
+
+def test_beyond_what_is_looked_at_an_objection_may_stand(
+    business: Business, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(optout, "_LOOKS_BACK", 3)
+    opt_out(business, PHONE, at=NOW - timedelta(days=9))
+    opt_in(business, BSUID, at=NOW - timedelta(minutes=1))
+    for minute in (-3, -2, 0):
+        say("STOP", minutes=minute, addresses=[PHONE])
+
+    assert optout.restorable([PHONE, BSUID]) == ()
+
+
 def test_a_start_restores_what_was_stopped_and_nothing_else(business: Business) -> None:
     opt_in(business, PHONE, BSUID, scope="marketing", at=NOW - timedelta(days=1))
     say("Stop promotions")
@@ -335,6 +388,19 @@ def test_marketing_can_be_stopped_and_resumed_in_whatsapp_itself(business: Busin
     assert stopped == consent.Refused("opted_out")
     assert consent.check(addresses=[PHONE], scope=Scope.MARKETING) == consent.Allowed()
     assert set(statuses()) == {"marketing"}
+
+
+@pytest.mark.parametrize("objected_at", [[PHONE], [PHONE, BSUID]])
+def test_marketing_resumed_in_whatsapp_lifts_no_objection_somebody_recorded(
+    business: Business, objected_at: list[str]
+) -> None:
+    at: dict[str, Any] = {"addresses": [PHONE, BSUID], "source": "meta", "now": NOW}
+    opt_in(business, PHONE, BSUID, at=NOW - timedelta(days=2))
+    opt_out(business, *objected_at, at=NOW - timedelta(days=1))
+    optout.stop_marketing(occurred_at=NOW - timedelta(hours=2), **at)
+
+    assert optout.resume_marketing(occurred_at=NOW - timedelta(hours=1), **at) == []
+    assert refusal([PHONE, BSUID]) == consent.Refused("opted_out")
 
 
 @pytest.mark.django_db(transaction=True)
