@@ -40,7 +40,7 @@ DUPLICATE: Final = "duplicate_in_file"
 STAYS_OUT: Final = "stays_opted_out"
 
 # Writes the rows of a page, given counts of it; returns how many events were new.
-_Write = Callable[[Sequence[ConsentRow], Mapping[str, int]], int]
+_Write = Callable[[Sequence[Said], Mapping[str, int]], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +143,9 @@ def commit(
     preview(file=file, filename=filename, choices=choices, now=now)
     digest = _digest(file)
 
-    def write(rows: Sequence[ConsentRow], counts: Mapping[str, int]) -> int:
+    def write(said: Sequence[Said], counts: Mapping[str, int]) -> int:
         keep_rights()
+        rows = _consents(said, digest=digest)
         done = consent.record_many(
             rows, source=ConsentEvent.Source.IMPORT, now=now, reason=choices.source, actor=by
         )
@@ -169,7 +170,6 @@ def _run(
 ) -> Report:
     """Judge every row; write the good ones of a page in one transaction."""
     _check_size(file)
-    digest = _digest(file)
     dialect = tables.detect(file, most_text_bytes=_MOST_TEXT_BYTES)
     with tables.rows(file, dialect) as source:
         header = next(source, None)
@@ -181,9 +181,8 @@ def _run(
         for page in _pages(source):
             said = _judge(page, reader, report, seen)
             if write is not None:
-                rows = _consents(said, digest=digest)
                 counts = {"first_row": page[0][0], "rows": len(page), "written": len(said)}
-                report.events += deadlocks.retry(partial(write, rows, counts))
+                report.events += deadlocks.retry(partial(write, said, counts))
     if not report.rows:
         raise UnreadableFile("The file has a header and no rows below it.")
     return report
@@ -269,11 +268,14 @@ def _standing_opt_outs(said: Sequence[Said]) -> dict[tuple[str, str], datetime]:
 
 
 def _consents(said: Sequence[Said], *, digest: str) -> list[ConsentRow]:
-    """Return what is written. The file is known by its digest: its name may tell of others."""
-    keys = persons.keys_of_many([one.address for one in said])
+    """Return what is written, holding who opts out.
+
+    The file is known by its digest: its name may tell of others.
+    """
+    keys = _keys_of(said)
     return [
         ConsentRow(
-            addresses=keys[one.address],
+            addresses=keys[one.status, one.address],
             scopes=[Scope(scope) for scope in one.scopes],
             status=one.status,
             occurred_at=one.at,
@@ -288,3 +290,13 @@ def _consents(said: Sequence[Said], *, digest: str) -> list[ConsentRow]:
         )
         for one in said
     ]
+
+
+def _keys_of(said: Sequence[Said]) -> dict[tuple[ConsentStatus, str], list[str]]:
+    """Return what each row is filed under; an opt-out also reaches who has left the address."""
+    outs = [one.address for one in said if one.status == ConsentStatus.OPTED_OUT]
+    held = persons.hold_many(lambda: list(persons.keys_to_stop_many(outs).values()))
+    found = {(ConsentStatus.OPTED_OUT, keys[0]): keys for keys in held}
+    ins = [one.address for one in said if one.status != ConsentStatus.OPTED_OUT]
+    known = persons.keys_of_many(ins)
+    return found | {(ConsentStatus.OPTED_IN, address): keys for address, keys in known.items()}

@@ -21,6 +21,7 @@ from compliance.models import Consent, ConsentEvent, ConsentStatus, Scope
 Finder = Callable[[Sequence[str]], Mapping[str, Sequence[str]]]
 
 _finders: Final[list[Finder]] = []
+_heir_finders: Final[list[Finder]] = []
 _REASON: Final = "the person changed address"
 
 
@@ -30,6 +31,12 @@ def register(finder: Finder) -> None:
         _finders.append(finder)
 
 
+def register_heirs(finder: Finder) -> None:
+    """Add a finder of the addresses that people have now who left the ones asked for, once."""
+    if finder not in _heir_finders:
+        _heir_finders.append(finder)
+
+
 def keys_of(address: str) -> list[str]:
     """Return every address key of this person, the one asked for first."""
     return keys_of_many([address])[address]
@@ -37,8 +44,26 @@ def keys_of(address: str) -> list[str]:
 
 def keys_of_many(addresses: Sequence[str]) -> dict[str, list[str]]:
     """Return every address key of each person, the one asked for first."""
+    return _found(_finders, addresses)
+
+
+def keys_to_stop(address: str) -> list[str]:
+    """Return every address key an opt-out told under this one reaches."""
+    return keys_to_stop_many([address])[address]
+
+
+def keys_to_stop_many(addresses: Sequence[str]) -> dict[str, list[str]]:
+    """Return every address key each opt-out reaches: also of who had the address and left it.
+
+    Who writes down a letter, or an old list, cannot know of a new number. For opt-outs alone: the
+    address may be somebody else's by now, who agrees to nothing for others.
+    """
+    return _found([*_finders, *_heir_finders], addresses)
+
+
+def _found(finders: Sequence[Finder], addresses: Sequence[str]) -> dict[str, list[str]]:
     found = {address: [address] for address in addresses}
-    for finder in _finders:
+    for finder in finders:
         for address, keys in finder(list(found)).items():
             found[address] = list(dict.fromkeys([*found[address], *keys]))
     return found
@@ -50,13 +75,20 @@ def hold(find: Callable[[], Sequence[str]]) -> list[str]:
     `find` looks them up, and is asked again once they are held: whoever changes an address holds
     it too (`carry`).
     """
-    held: list[str] = []
+    [keys] = hold_many(lambda: [find()])
+    return keys
+
+
+def hold_many(find: Callable[[], Sequence[Sequence[str]]]) -> list[list[str]]:
+    """Hold many people at once, as `hold` does one, so that two batches take the same order."""
+    held: set[str] = set()
     while True:
-        keys = list(find())
-        if set(keys) <= set(held):
+        keys = [list(one) for one in find()]
+        wanted = {key for one in keys for key in one}
+        if wanted <= held:
             return keys
-        held = [*held, *keys]
-        consent.lock(held)
+        held |= wanted
+        consent.lock(list(held))
 
 
 @dataclass(frozen=True, slots=True)

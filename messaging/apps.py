@@ -19,8 +19,10 @@ class MessagingConfig(AppConfig):
         )
         from messaging.campaigns import approval, approvers
         from messaging.contacts import people
+        from messaging.webhooks.people import heirs_of_many
 
         grantable.register()
         privacy.register()
         persons.register(people.keys_of_many)
+        persons.register_heirs(heirs_of_many)
         approvals.watch(approval.SUBJECT, approval.now_of, people_of=approvers.people_of)

@@ -190,8 +190,9 @@ class ConsentAdmin(_OfAddress, ReadOnlyAdmin[Consent]):
 
     @transaction.atomic
     def _record(self, call: Call, status: ConsentStatus) -> None:
+        reach = persons.keys_to_stop if status == ConsentStatus.OPTED_OUT else persons.keys_of
         consent.record(
-            addresses=persons.hold(lambda: persons.keys_of(call.data["address"])),
+            addresses=persons.hold(lambda: reach(call.data["address"])),
             scopes=consent.expand(call.data["scope"]),
             status=status,
             source=ConsentEvent.Source.ADMIN,

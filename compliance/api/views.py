@@ -193,7 +193,8 @@ def _record(
 ) -> Response:
     now, by = timezone.now(), _caller(request)
     key = serializers.key_of(given["phone_number"])
-    keys = persons.hold(lambda: persons.keys_of(key))
+    reach = persons.keys_to_stop if status == ConsentStatus.OPTED_OUT else persons.keys_of
+    keys = persons.hold(lambda: reach(key))
     occurred_at = facts.pop("occurred_at", None) or now
     events = consent.record(
         addresses=keys,
@@ -213,7 +214,7 @@ def _record(
         actor_name=by.actor_name,
     )
     stored = ledger.list_events(keys).filter(pk__in=[event.pk for event in events])
-    state = consent.state(keys, now=now).values()
+    state = consent.state(persons.keys_of(key), now=now).values()
     body = {"phone_number": key, "recorded": stored, "state": state}
     return Response(serializers.RecordedOutput(body).data, status=201)
 

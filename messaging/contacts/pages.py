@@ -14,7 +14,7 @@ from django.db import connection
 from django.db.models import Q
 
 from accounts import tenancy
-from compliance import consent
+from compliance import consent, persons
 from compliance.cells import RowRefused
 from compliance.models import Consent, ConsentEvent, ConsentStatus
 from messaging.contacts import lists, people, rows, tags
@@ -216,9 +216,11 @@ def _record_consent(
 ) -> None:
     """Put into the ledger what the rows say, at every address of the person.
 
-    A second row about a person counts only when it says no.
+    A second row about a person counts only when it says no. A no also reaches who has left the
+    address it names.
     """
     keys = _address_keys(contacts.values())
+    reach = _hold_stopping([judged.entry for judged in page if judged.entry])
     told = []
     for judged in page:
         said = judged.entry.consent if judged.entry else None
@@ -227,9 +229,12 @@ def _record_consent(
         if not judged.is_imported and said.status != ConsentStatus.OPTED_OUT:
             continue
         contact = contacts.get(judged.number)
+        filed = keys.get(contact, ()) if contact else judged.entry.keys
+        if said.status == ConsentStatus.OPTED_OUT:
+            filed = (*filed, *(also for key in judged.entry.keys for also in reach[key]))
         told.append(
             consent.ConsentRow(
-                addresses=keys.get(contact, ()) if contact else judged.entry.keys,
+                addresses=filed,
                 scopes=said.scopes,
                 status=said.status,
                 occurred_at=said.at,
@@ -239,6 +244,14 @@ def _record_consent(
             )
         )
     consent.record_many(told, source=ConsentEvent.Source.IMPORT, now=now, actor=source.created_by)
+
+
+def _hold_stopping(entries: Sequence[Entry]) -> dict[str, list[str]]:
+    """Return all that an opt-out under each address reaches; nobody leaves it meanwhile."""
+    outs = [one for one in entries if one.consent.status == ConsentStatus.OPTED_OUT]
+    named = [key for one in outs for key in one.keys]
+    held = persons.hold_many(lambda: list(persons.keys_to_stop_many(named).values()))
+    return {keys[0]: keys for keys in held}
 
 
 def _evidence(judged: Judged, source: ContactImport) -> dict[str, Any]:

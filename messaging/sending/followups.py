@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 from django.db import transaction
 
-from compliance import optout
+from compliance import optout, persons
 from config.lib import alerts
 from messaging.contacts.models import Contact
 from messaging.meta import errors
@@ -104,6 +104,7 @@ def _remember(outcome: Outcome, error: errors.SendError, sender: Sender, now: da
     )
 
 
+@transaction.atomic
 def remember_recipient(contact_id: object, *, reason: str, at: datetime, now: datetime) -> None:
     """Keep what a refusal says about a person: undeliverable, or no more marketing (131050)."""
     contact = Contact.objects.filter(pk=contact_id).first()
@@ -111,7 +112,7 @@ def remember_recipient(contact_id: object, *, reason: str, at: datetime, now: da
         return
     if reason == "opted_out":
         optout.stop_marketing(
-            addresses=contact.address_keys,
+            addresses=_hold(contact),
             source="send_error",
             occurred_at=at,
             now=now,
@@ -119,6 +120,20 @@ def remember_recipient(contact_id: object, *, reason: str, at: datetime, now: da
         )
     elif reason == "undeliverable":
         Contact.objects.filter(pk=contact.pk).update(undeliverable_at=at)
+
+
+def _hold(contact: Contact) -> list[str]:
+    """Return the addresses of a person, who changes none until the transaction ends."""
+
+    def find() -> list[str]:
+        current = Contact.objects.filter(pk=contact.pk).first()
+        if current:
+            return list(current.address_keys)
+        # They became one with another contact; whoever that is has or had these addresses.
+        known = persons.keys_to_stop_many(contact.address_keys)
+        return [key for keys in known.values() for key in keys]
+
+    return persons.hold(find)
 
 
 def _siblings(sender: Sender) -> list[Sender]:

@@ -16,7 +16,7 @@ import structlog
 from django.db import connection, transaction
 
 from accounts import tenancy
-from compliance import consent, optout
+from compliance import optout
 from config.lib.addresses import is_bsuid
 from config.lib.errors import ProjectError
 from messaging.contacts.models import Contact
@@ -200,17 +200,21 @@ def _hear_optouts(arrived: Iterable[Arrived], *, now: datetime) -> list[Reply]:
         return []
     own_words = optout.list_business_words()
     meant = [(one, text) for one in spoken if (text := _words(one.fact, own_words)) is not None]
-    _let_land(
-        [
-            one
-            for one, text in meant
-            if optout.classify(text, business_words=own_words) == optout.STOP
-        ]
-    )
+    if not meant:
+        return []
+    meant.sort(key=lambda pair: _order(pair[0]))
+    held = people.hold([(one.row.seen, one.contact.pk) for one, _ in meant])
+    spoke = list(zip(meant, held, strict=True))
+    stops = [
+        keys
+        for (_, text), keys in spoke
+        if optout.classify(text, business_words=own_words) == optout.STOP
+    ]
+    _let_land(stops)
     replies = []
-    for one, text in sorted(meant, key=lambda pair: _order(pair[0])):
+    for (one, text), keys in spoke:
         reply = optout.apply(
-            addresses=_addresses(one),
+            addresses=keys,
             text=text,
             language=one.contact.language,
             occurred_at=one.row.at,
@@ -227,15 +231,10 @@ def _order(one: Arrived) -> tuple[UUID, datetime, UUID]:
     return one.contact.pk, one.row.at, one.row.id
 
 
-def _addresses(one: Arrived) -> list[str]:
-    return sorted({*one.contact.address_keys, *one.row.seen.keys})
-
-
-def _let_land(stopping: Sequence[Arrived]) -> None:
-    """Wait once for what is under way to all of them, rather than for one after the other."""
-    addresses = sorted({key for one in stopping for key in _addresses(one)})
+def _let_land(stopping: Sequence[Sequence[str]]) -> None:
+    """Wait once for what is under way to all who are held, rather than for one after the other."""
+    addresses = sorted({key for keys in stopping for key in keys})
     if addresses:
-        consent.lock(addresses)
         fence.let_land(tenancy.current_id(), addresses)
 
 

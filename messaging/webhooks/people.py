@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Q
 
 from accounts import tenancy
+from compliance import persons
 from config.lib.addresses import phone_key
 from messaging.contacts import people
 from messaging.contacts.models import Contact
@@ -69,13 +71,46 @@ def _persons_now(everyone: Sequence[Seen]) -> list[Person]:
     ]
 
 
-def find_contacts_of(one: Seen) -> list[Contact]:
-    """Return those who have an address of this person, or had it then; make nobody."""
-    moved = _moved(one, _find_former([one]))
-    if moved:
-        return [moved]
-    addresses = (one.person.number, one.person.bsuid)
-    return [found for address in addresses if address and (found := people.find(address))]
+def hold(everyone: Sequence[tuple[Seen, UUID | None]]) -> list[list[str]]:
+    """Return every address key of each person; they leave none until the transaction ends.
+
+    The person is their contact, where it is known, and whoever has an address of theirs or had it
+    then. Who was found once stays found when a change takes that address away. Makes nobody.
+    """
+    seen = [one for one, _ in everyone]
+    met: list[set[UUID]] = [{id_} if id_ else set() for _, id_ in everyone]
+
+    def find() -> list[list[str]]:
+        former = _find_former(seen)
+        for one, ids in zip(seen, met, strict=True):
+            if moved := _moved(one, former):
+                ids.add(moved.pk)
+        keys = {key for one in seen for key in one.keys}
+        contacts = _find_any(keys, {id_ for ids in met for id_ in ids})
+        by_key = {key: contact.pk for contact in contacts.values() for key in contact.address_keys}
+        for one, ids in zip(seen, met, strict=True):
+            if not _moved(one, former):
+                ids |= {by_key[key] for key in one.keys if key in by_key}
+        return [_keys(one, ids, contacts) for one, ids in zip(seen, met, strict=True)]
+
+    return persons.hold_many(find)
+
+
+def heirs_of_many(keys: Sequence[str]) -> dict[str, list[str]]:
+    """Return the address keys people have now who left one of these."""
+    rows = FormerAddress.objects.filter(address__in=keys).select_related("contact")
+    return {row.address: row.contact.address_keys for row in rows}
+
+
+def _find_any(keys: Collection[str], ids: Collection[UUID]) -> dict[UUID, Contact]:
+    """Return contacts, locked as who changes an address does: the row first, then its addresses."""
+    found = Contact.objects.filter(Q(phone_key__in=keys) | Q(bsuid__in=keys) | Q(pk__in=ids))
+    return {one.pk: one for one in found.order_by("id").select_for_update(no_key=True)}
+
+
+def _keys(one: Seen, ids: Collection[UUID], contacts: Mapping[UUID, Contact]) -> list[str]:
+    theirs = [key for id_ in ids if id_ in contacts for key in contacts[id_].address_keys]
+    return sorted({*one.keys, *theirs})
 
 
 def change(item: Item, *, now: datetime) -> None:

@@ -34,6 +34,7 @@ _AI_AGENT: Final = "ai_agent"
 
 def apply_preferences(items: Sequence[Item], *, now: datetime) -> None:
     """Follow what people chose under "Offers and announcements"."""
+    chosen: list[tuple[Item, people.Seen]] = []
     for item in items:
         fact: facts.UserPreference = item.fact
         seen = people.seen(phone=fact.phone, bsuid=fact.bsuid, at=item.at)
@@ -43,11 +44,21 @@ def apply_preferences(items: Sequence[Item], *, now: datetime) -> None:
         if fact.category != "marketing_messages" or fact.value not in {"stop", "resume"}:
             logger.info("webhook_preference_noted", value=fact.value)
             continue
-        [contact_id] = people.contact_ids([seen], now=now)
-        contact = people.find_contacts([contact_id])[contact_id]
+        chosen.append((item, seen))
+    chosen.sort(key=lambda one: one[0].at)
+    _choose(chosen, now=now)
+
+
+def _choose(chosen: Sequence[tuple[Item, people.Seen]], *, now: datetime) -> None:
+    if not chosen:
+        return
+    contact_ids = people.contact_ids([seen for _, seen in chosen], now=now)
+    named = [(seen, id_) for (_, seen), id_ in zip(chosen, contact_ids, strict=True)]
+    for (item, _), keys in zip(chosen, people.hold(named), strict=True):
+        fact: facts.UserPreference = item.fact
         change = optout.stop_marketing if fact.value == "stop" else optout.resume_marketing
         change(
-            addresses=sorted({*contact.address_keys, *seen.keys}),
+            addresses=keys,
             source=ConsentEvent.Source.META,
             occurred_at=item.at,
             now=now,

@@ -15,7 +15,6 @@ from django.db import connection
 from accounts import tenancy
 from compliance import optout
 from compliance.models import ConsentEvent
-from messaging.contacts.models import Contact
 from messaging.messages import status
 from messaging.meta import errors, facts
 from messaging.webhooks import people
@@ -52,9 +51,7 @@ def apply_people(items: Sequence[Item], *, now: datetime) -> None:
         with tenancy.scope(business_id):
             named = [one for one in group if one.fact.recipient_bsuid and one.fact.recipient_phone]
             people.learn([_seen(item) for item in named], now=now)
-            for item in group:
-                if _STOPPED_MARKETING in _codes(item):
-                    _stop_marketing(item, now=now)
+            _stop_marketing([one for one in group if _STOPPED_MARKETING in _codes(one)], now=now)
     _hold_recipients([item.fact for item in items if _UNDELIVERABLE in _codes(item)])
 
 
@@ -200,34 +197,34 @@ def _seen(item: Item) -> people.Seen:
     return people.seen(phone=item.fact.recipient_phone, bsuid=item.fact.recipient_bsuid, at=item.at)
 
 
-def _stop_marketing(item: Item, *, now: datetime) -> None:
-    seen = _seen(item)
-    keys = set(seen.keys)
-    for contact in people.find_contacts_of(seen):
-        keys |= set(contact.address_keys)
+def _stop_marketing(items: Sequence[Item], *, now: datetime) -> None:
+    if not items:
+        return
+    seen = [(item, _seen(item)) for item in items]
+    named = [(one, None if one.keys else _find_recipient(item)) for item, one in seen]
+    for item, keys in zip(items, people.hold(named), strict=True):
+        if keys:
+            optout.stop_marketing(
+                addresses=keys,
+                source=ConsentEvent.Source.SEND_ERROR,
+                occurred_at=item.at,
+                now=now,
+                evidence={"wamid": item.fact.wamid, "code": _STOPPED_MARKETING},
+            )
+
+
+def _find_recipient(item: Item) -> UUID | None:
+    """Return the contact the message of this status went to."""
     message_id = _message_id(item.fact.callback_data)
-    if not keys and message_id:
-        keys |= _keys_of_message(message_id)
-    if keys:
-        optout.stop_marketing(
-            addresses=sorted(keys),
-            source=ConsentEvent.Source.SEND_ERROR,
-            occurred_at=item.at,
-            now=now,
-            evidence={"wamid": item.fact.wamid, "code": _STOPPED_MARKETING},
-        )
-
-
-def _keys_of_message(message_id: UUID) -> set[str]:
-    """Return the addresses of the person a message went to."""
+    if not message_id:
+        return None
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT contact_id FROM messaging_message WHERE id = %s AND business_id = %s",
             [message_id, tenancy.current_id()],
         )
         found = cursor.fetchone()
-    contact = Contact.objects.filter(pk=found[0]).first() if found else None
-    return set(contact.address_keys) if contact else set()
+    return found[0] if found else None
 
 
 def _cannot_be_reached(message_ids: Sequence[UUID]) -> None:

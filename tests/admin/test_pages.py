@@ -21,6 +21,7 @@ from messaging.senders.models import Sender
 from messaging.webhooks.models import DeadLetter, PendingEvent, RawEvent
 from tests.factories.accounts import ApiKeyFactory, PlatformAdminFactory, WhatsAppAccountFactory
 from tests.factories.cast import Cast
+from tests.factories.contacts import left_number
 from tests.factories.messaging import SenderFactory
 from tests.factories.templates import TemplateFactory
 
@@ -195,6 +196,25 @@ def test_a_token_is_never_shown(cast: Cast, sign_in: SignIn) -> None:
         answer = client.get(f"/admin/accounts/whatsappaccount/{path}")
         assert answer.status_code == 200
         assert "EAAG-secret" not in answer.content.decode()
+
+
+def test_an_opt_out_by_hand_reaches_who_left_the_number_and_a_consent_does_not(
+    cast: Cast, sign_in: SignIn
+) -> None:
+    left_number(cast.business, "+34600112233", "+34600112244")
+    client = sign_in(cast.bob)
+    told = {"address": "600 11 22 33", "scope": "all", "reason": "By letter"}
+
+    def refusal() -> consent.Decision:
+        with tenancy.scope(cast.business):
+            return consent.check(addresses=["+34600112244"], scope=Scope.MARKETING)
+
+    client.post("/admin/compliance/consent/opt_in/", told)
+    after_a_consent = refusal()
+    client.post("/admin/compliance/consent/opt_out/", told)
+
+    assert after_a_consent == consent.Refused("consent_missing")
+    assert refusal() == consent.Refused("opted_out")
 
 
 def test_consent_is_looked_up_and_withdrawn_however_a_number_is_spelt(

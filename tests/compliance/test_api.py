@@ -11,12 +11,13 @@ from rest_framework.test import APIClient
 
 from accounts import tenancy
 from accounts.models import Role
-from compliance import ledger
+from compliance import consent, ledger
 from compliance.api import serializers
-from compliance.models import AuditEntry, ConsentEvent, OptOutWord
+from compliance.models import AuditEntry, ConsentEvent, OptOutWord, Scope
 from messaging.contacts.models import Contact
 from tests.factories.cast import Cast, client_of, make_cast
 from tests.factories.compliance import opt_in
+from tests.factories.contacts import left_number
 
 PHONE = "+34600111222"
 
@@ -308,3 +309,37 @@ def test_an_old_consent_told_late_does_not_lift_an_opt_out(client: APIClient) ->
     assert answer.status_code == 201
     assert standing(answer.json())["marketing"] == (False, "opted_out")
     assert datetime.fromisoformat(answer.json()["recorded"][0]["occurred_at"]) == last_year
+
+
+@pytest.mark.parametrize(
+    ("route", "told"),
+    [
+        ("opt-out", {"scope": "all", "reason": "A letter"}),
+        ("unsubscribe", {"keyword": "STOP", "channel": "sms"}),
+    ],
+)
+def test_an_opt_out_under_a_number_the_person_left_reaches_them(
+    client: APIClient, cast: Cast, route: str, told: dict[str, str]
+) -> None:
+    left_number(cast.business, PHONE, "+34600333444")
+    opt_in(cast.business, "+34600333444")
+
+    answer = client.post(f"/api/compliance/{route}", {"phone_number": PHONE, **told})
+
+    assert answer.status_code == 201
+    with tenancy.scope(cast.business):
+        for address in (PHONE, "+34600333444"):
+            refused = consent.check(addresses=[address], scope=Scope.MARKETING)
+            assert refused == consent.Refused("opted_out")
+
+
+def test_a_consent_under_a_number_somebody_left_is_not_theirs(
+    client: APIClient, cast: Cast
+) -> None:
+    left_number(cast.business, PHONE, "+34600333444")
+
+    grant(client, scope="all")
+
+    with tenancy.scope(cast.business):
+        missing = consent.check(addresses=["+34600333444"], scope=Scope.MARKETING)
+    assert missing == consent.Refused("consent_missing")

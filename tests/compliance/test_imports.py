@@ -26,6 +26,7 @@ from config.lib.redis import key as redis_key
 from messaging.contacts.models import Contact
 from tests.factories.cast import Cast, client_of, make_cast
 from tests.factories.compliance import opt_in, opt_out
+from tests.factories.contacts import left_number
 
 ROUTE = "/api/compliance/consent/import"
 PAGE = "/admin/compliance/consent/import/"
@@ -427,3 +428,15 @@ def test_of_two_imports_with_one_key_at_once_one_works(held: list[int]) -> None:
 
     assert answers[0].status_code == 409
     assert answers[0].json()["errors"][0]["code"] == "idempotency_in_progress"
+
+
+def test_a_no_under_a_number_the_person_left_reaches_them_and_a_yes_does_not(
+    cast: Cast, client: APIClient
+) -> None:
+    left_number(cast.business, "+34600111222", "+34600333444")
+    post(client, "phone,status,scope,date\n+34600111222,yes,all,2026-01-05\n", commit=True)
+    assert refusal(cast, "+34600333444") == "consent_missing"
+
+    post(client, "phone,status\n+34600111222,no\n", commit=True)
+
+    assert refusal(cast, "+34600333444") == refusal(cast, "+34600111222") == "opted_out"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from factory.declarations import LazyAttribute, Sequence, SubFactory
@@ -11,8 +11,9 @@ from factory.declarations import LazyAttribute, Sequence, SubFactory
 from accounts import tenancy
 from accounts.models import Business
 from config.lib import addresses
-from messaging.contacts import imports
+from messaging.contacts import imports, people
 from messaging.contacts.models import Contact, ContactImport, ContactList, Tag
+from messaging.webhooks.models import FormerAddress
 from tests.factories.accounts import BusinessFactory
 from tests.factories.tenants import TenantFactory
 
@@ -82,3 +83,13 @@ def imported(
         imports.run(import_id=made.pk, now=NOW)
         made.refresh_from_db()
     return made
+
+
+def left_number(business: Business, old: str, new: str) -> Contact:
+    """Make somebody who had the old number and has the new one, as Meta told long ago."""
+    at = NOW - timedelta(days=90)
+    with tenancy.scope(business):
+        people.find_or_create(phone=old, now=at)
+        contact = people.change_number(old=old, new=new, now=at)
+        FormerAddress.objects.create(business=business, address=old, contact=contact, changed_at=at)
+    return contact

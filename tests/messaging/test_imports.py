@@ -23,7 +23,7 @@ from messaging.contacts import importing, imports, pages
 from messaging.contacts.models import Contact, ContactImport
 from tests.factories.accounts import BusinessFactory
 from tests.factories.compliance import opt_in, opt_out
-from tests.factories.contacts import NOW, ContactFactory, imported, uploaded
+from tests.factories.contacts import NOW, ContactFactory, imported, left_number, uploaded
 
 HEADER = "Name,Phone,Consent,Consent date,Tags,City,BSUID,Language\n"
 
@@ -143,6 +143,17 @@ def test_a_withdrawn_consent_is_recorded_in_every_scope(business: Business) -> N
 
     states = Consent.objects.values_list("scope", "status")
     assert set(states) == {(scope.value, "opted_out") for scope in Scope}
+
+
+def test_a_withdrawn_consent_under_a_number_the_person_left_reaches_them(
+    business: Business,
+) -> None:
+    left_number(business, "+34600555001", "+34600555002")
+    opt_in(business, "+34600555002", at=datetime(2025, 1, 1, tzinfo=UTC))
+
+    imported(business, table("Ana,600555001,no"))
+
+    assert may_write("+34600555002") == consent.Refused("opted_out")
 
 
 def test_a_later_opt_out_in_the_ledger_is_not_overruled(business: Business) -> None:
