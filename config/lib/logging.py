@@ -85,7 +85,9 @@ _BARE_PHONE = re.compile(r"(?<![\w.-])\d{10,14}(?![\w:-]|\.\d)")
 _RUN = re.compile(r"[^\s\"'<>]+")
 _MOST_ENCODINGS = 4
 _ID_FIELD = re.compile(r"(?:^|_)ids?$")
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+_UUID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+# Nothing that may be a phone number or an address: it stands in the audit trail for good.
+_REQUEST_ID = re.compile(rf"{_UUID}|(?!.*[0-9]{{7}})[A-Za-z0-9._-]{{1,64}}")
 _DEEPEST = 6
 
 
@@ -195,6 +197,8 @@ class RequestIdMiddleware:
         """Put the id where django-structlog reads it."""
         request_id = accepted_request_id(request.META.get("HTTP_X_REQUEST_ID", ""))
         request.META["HTTP_X_REQUEST_ID"] = request_id
+        if not _REQUEST_ID.fullmatch(request.META.get("HTTP_X_CORRELATION_ID", "")):
+            request.META.pop("HTTP_X_CORRELATION_ID", None)
         if iscoroutinefunction(self):
             return self._answer(request, request_id)
         return _tagged(self.get_response(request), request_id)
@@ -209,7 +213,7 @@ def _tagged(response: HttpResponseBase, request_id: str) -> HttpResponseBase:
 
 
 def accepted_request_id(given: str) -> str:
-    """Return the id a client sent if it is safe to print, else a new one."""
+    """Return the id a client sent if it is safe to print and to keep, else a new one."""
     return given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
 
 

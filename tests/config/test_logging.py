@@ -130,9 +130,33 @@ def test_a_refusal_is_logged_without_a_traceback(
 
 def test_a_request_id_is_accepted_when_it_is_safe() -> None:
     assert accepted_request_id("abc-123") == "abc-123"
-    for unsafe in ("", "a b", "x" * 129, "a\nb", "é"):
+    for safe in ("order-2026.11_20", "x" * 64):
+        assert accepted_request_id(safe) == safe
+    for unsafe in ("", "a b", "x" * 65, "a\nb", "é"):
         assert accepted_request_id(unsafe) != unsafe
         assert len(accepted_request_id(unsafe)) == 36
+
+
+def test_an_id_of_many_digits_is_accepted_as_a_uuid_only() -> None:
+    known = "019AA1B2-1234-7890-8123-123456789012"
+
+    assert accepted_request_id(known) == known
+    assert accepted_request_id(f"{known}0") != f"{known}0"
+
+
+@pytest.mark.parametrize(
+    "person", ["+34600555401", "34600555401", "ana@example.com", "wa.34600555401", "6005554"]
+)
+def test_an_id_that_may_name_a_person_is_replaced(
+    lines: io.StringIO, client: Client, person: str
+) -> None:
+    given = {"X-Request-Id": person, "X-Correlation-Id": person}
+
+    answer = client.get("/nowhere", headers=given)
+
+    assert len(answer["X-Request-Id"]) == 36
+    assert lines.getvalue()
+    assert person not in lines.getvalue()
 
 
 def test_every_response_names_its_request(client: Client) -> None:
