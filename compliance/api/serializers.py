@@ -55,8 +55,8 @@ class ConsentInput(serializers.Serializer[Any]):
 class OptOutInput(serializers.Serializer[Any]):
     """An opt-out an operator or another system learnt of.
 
-    With `block_days` (null: as many as the business decided) the person is left alone for a time
-    instead, and what they agreed to or refused stays as it is.
+    With `block_days` the person is left alone for a time instead, and what they agreed to or
+    refused stays as it is. Null is the same as leaving it out: an opt-out.
     """
 
     phone_number = Address()

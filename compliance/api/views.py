@@ -18,7 +18,7 @@ from rest_framework.response import Response
 
 from accounts import access
 from accounts.access import Access
-from compliance import audit, consent, imports, ledger, persons, policy, proof
+from compliance import audit, consent, imports, ledger, persons, proof
 from compliance.api import filters, serializers
 from compliance.models import Consent, ConsentEvent, ConsentStatus
 from config.lib import streams
@@ -90,9 +90,9 @@ class OptOut(ApiView):
     def post(self, request: Request) -> Response:
         """Record that a person wants no more messages in a scope, or none for `block_days`."""
         given = _valid(serializers.OptOutInput, request)
-        if "block_days" not in given:
+        days = given.get("block_days")
+        if days is None:
             return _record(request, given, status=ConsentStatus.OPTED_OUT, reason=given["reason"])
-        days = given["block_days"] or policy.current().block_days
         return _record(
             request,
             given,

@@ -125,11 +125,13 @@ def test_a_block_is_no_opt_out_and_says_when_it_ends(client: APIClient) -> None:
     assert [row["blocked_until"] for row in listed] == [first["until"]]
 
 
-def test_a_block_without_days_lasts_as_long_as_the_business_decided(client: APIClient) -> None:
+def test_null_days_are_an_opt_out_like_days_left_out(client: APIClient) -> None:
+    grant(client, scope="all")
+
     [first, *_] = block(client, block_days=None).json()["recorded"]
 
-    length = datetime.fromisoformat(first["until"]) - timezone.now()
-    assert timedelta(days=29.9) < length <= timedelta(days=30)
+    assert (first["status"], first["until"]) == ("opted_out", None)
+    assert standing(person(client))["marketing"] == (False, "opted_out")
 
 
 @pytest.mark.parametrize("days", [0, -1, 366, 10**30, "soon", 1.5, [], True, {"a": 1}])
