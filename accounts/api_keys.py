@@ -23,7 +23,7 @@ from accounts.access import Access
 from accounts.models import ApiKey
 from accounts.signals import ApiKeyIssued, ApiKeyRevoked, api_key_issued, api_key_revoked
 from accounts.tenancy import Door, current_id
-from config.lib import crypto
+from config.lib import crypto, moments
 from config.lib.errors import InvalidInput, NotAllowed, NotFound, ProjectError
 
 MARK: Final = "sb_"
@@ -71,7 +71,7 @@ def issue(
     roles.require_grantable(wanted)
     if not wanted:
         raise InvalidInput("A key needs at least one permission.", attr="permissions")
-    _require_future(expires_at, now)
+    _require_expiry(expires_at, now)
     bound = known_networks.read(networks)
     return _store(name=name, permissions=wanted, by=by, expires_at=expires_at, networks=bound)
 
@@ -250,6 +250,7 @@ def _note_use(key: ApiKey, now: datetime) -> None:
         ApiKey.across_businesses.filter(stale, pk=key.pk).update(last_used_at=now)
 
 
-def _require_future(expires_at: datetime | None, now: datetime) -> None:
+def _require_expiry(expires_at: datetime | None, now: datetime) -> None:
     if expires_at is not None and expires_at <= now:
         raise InvalidInput("The expiry lies in the past.", attr="expires_at")
+    moments.require_reachable(expires_at, now=now, attr="expires_at")

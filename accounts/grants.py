@@ -265,9 +265,11 @@ def _require_grantable(names: frozenset[str], target: Target | None) -> None:
 def _require_ends(
     by: Access, given: Mapping[str, datetime | None], target: Target | None, now: datetime
 ) -> None:
-    """Refuse an end that is over, and one later than the giver's own."""
+    """Refuse an end that is over, one out of reach, and one later than the giver's own."""
     if any(end is not None and end <= now for end in given.values()):
         raise InvalidInput("This time is over.", attr="expires_at")
+    for end in given.values():
+        moments.require_reachable(end, now=now, attr="expires_at")
     if by.person is None or by.business is None:
         return
     own = holding(by.person, by.business)

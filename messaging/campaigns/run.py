@@ -20,6 +20,7 @@ from accounts.access import Access
 from accounts.approvals import NeedsApproval
 from accounts.models import Business, User
 from compliance import audit
+from config.lib import moments
 from config.lib.errors import Conflict, InvalidInput, NotFound
 from messaging import jobs
 from messaging.campaigns import approval, audience, recipients, variables
@@ -97,6 +98,7 @@ def get(id_: object) -> Campaign:
 def create(plan: Plan, *, by: Actor, now: datetime) -> Campaign:
     """Write a draft. Raises `AudienceInvalid`, `VariablesInvalid` or `InvalidInput`."""
     campaign = Campaign(business_id=tenancy.current_id(), created_by=by.user, created_at=now)
+    _require_to_come(plan.not_after, now=now)
     _fill(campaign, plan)
     campaign.save(force_insert=True)
     if plan.recipients is not None:
@@ -118,6 +120,8 @@ def update(campaign: Campaign, plan: Plan, *, by: Actor, now: datetime) -> Campa
     is_given = audience.RECIPIENTS in held.audience
     if plan.recipients is not None or is_given != (audience.RECIPIENTS in plan.audience):
         raise InvalidInput("The people of this campaign cannot be exchanged.", attr="recipients")
+    if plan.not_after != held.not_after:
+        _require_to_come(plan.not_after, now=now)
     _fill(held, plan)
     held.save()
     _note("changed", held, by)
@@ -135,6 +139,7 @@ def schedule(campaign: Campaign, *, at: datetime, by: Actor, now: datetime) -> C
     _require_unlaunched(held)
     if at <= now:
         raise InvalidInput("The time has passed already.", attr="scheduled_at")
+    moments.require_reachable(at, now=now, attr="scheduled_at")
     if held.not_after and held.not_after <= at:
         raise InvalidInput("It would start after its last time to send.", attr="not_after")
     _require_ready(held)
@@ -155,6 +160,7 @@ def launch(campaign: Campaign, *, by: Actor, now: datetime) -> Campaign:
     """
     held = _locked(campaign)
     _require_unlaunched(held)
+    _require_to_come(held.not_after, now=now)
     _start(held, starts=None, by=access_of(by), now=now)
     _note("launched", held, by, people=held.total)
     return held
@@ -290,6 +296,13 @@ def _fill(campaign: Campaign, plan: Plan) -> None:
     campaign.name, campaign.sender, campaign.template = plan.name, plan.sender, plan.template
     campaign.audience, campaign.variables = spec, dict(plan.variables)
     campaign.not_after = plan.not_after
+
+
+def _require_to_come(not_after: datetime | None, *, now: datetime) -> None:
+    """Refuse a last time to send by which nobody could be reached."""
+    if not_after is not None and not_after <= now:
+        raise InvalidInput("The last time to send has passed already.", attr="not_after")
+    moments.require_reachable(not_after, now=now, attr="not_after")
 
 
 def _locked(campaign: Campaign) -> Campaign:

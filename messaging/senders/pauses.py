@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 
+from config.lib import moments
 from messaging.senders import events
 from messaging.senders.models import Sender, SenderEvent
 
@@ -28,6 +29,7 @@ def pause(
     """
     rows = Sender.across_businesses.filter(pk=sender.pk)
     if not by_meta:
+        moments.require_reachable(until, now=now, attr="until")
         rows = rows.filter(Q(paused_by_meta=False) | Q(paused_at=None))
     reason = reason[:200]
     changed = rows.exclude(

@@ -113,6 +113,20 @@ def test_an_expiry_in_the_past_is_refused(cast: Cast) -> None:
     assert client_of(cast.alice).post(KEYS, wanted).status_code == 400
 
 
+def test_an_expiry_more_than_a_hundred_years_ahead_is_refused(cast: Cast) -> None:
+    wanted = {"name": "Old", "permissions": ["users.view"], "expires_at": "9999-12-31T23:59:59Z"}
+
+    refused = client_of(cast.alice).post(KEYS, wanted)
+
+    (error,) = refused.json()["errors"]
+    assert (refused.status_code, error["code"], error["attr"]) == (
+        400,
+        "too_far_ahead",
+        "expires_at",
+    )
+    assert not ApiKey.across_businesses.filter(business=cast.business).exists()
+
+
 def test_a_rotated_key_keeps_its_rights_and_the_old_one_ends(cast: Cast) -> None:
     old = issue_key(cast.business, "users.view")
     key = ApiKey.across_businesses.get(business=cast.business)

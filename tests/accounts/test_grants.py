@@ -172,6 +172,7 @@ def test_replacing_for_one_object_leaves_the_rest(cast: Cast, sender: Sender) ->
         ({"object": {"type": "sender"}}, "required", "object.id"),
         ({"expires_at": "2020-01-01T00:00:00Z"}, "invalid", "expires_at"),
         ({"expires_at": "tomorrow"}, "invalid", "expires_at"),
+        ({"expires_at": "9999-12-31T23:59:59Z"}, "too_far_ahead", "expires_at"),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_name(

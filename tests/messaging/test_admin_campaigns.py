@@ -235,6 +235,20 @@ def test_a_campaign_of_another_business_is_not_there(cast: Cast, owner: Client) 
     assert charlie.get(page("plan", campaign.pk, "message")).status_code == 404
 
 
+def test_a_last_time_that_passed_is_refused_at_its_field(cast: Cast, owner: Client) -> None:
+    sender, template = stage(cast)
+    plan(owner, sender, template)
+    owner.post(page("plan", "new", "variables"), {"source-1": "value", "text-1": "you"})
+    campaign: Campaign = Campaign.across_businesses.get()
+
+    given = {"when": "now", "not_after": "2020-01-01T10:00"}
+    shown = owner.post(page("launch", campaign.pk), given).text
+
+    campaign.refresh_from_db()
+    assert "The last time to send has passed already." in shown
+    assert (campaign.status, campaign.not_after) == ("draft", None)
+
+
 def test_a_campaign_that_could_not_start_is_changed_and_launched(cast: Cast, owner: Client) -> None:
     sender, template = stage(cast)
     plan(owner, sender, template)

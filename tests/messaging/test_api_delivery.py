@@ -245,6 +245,18 @@ def test_a_failure_that_asks_to_wait_is_not_tried_again_before(
     assert [one.message_id for one in QueueItem.objects.all()] == [due.pk]
 
 
+def test_a_pause_of_more_than_a_hundred_years_is_refused(client: APIClient, pump: Pump) -> None:
+    given = {"sender": pump.sender.phone_number_id, "reason": "Holiday"}
+
+    refused = client.post(
+        "/api/whatsapp/rate-limit/pause", given | {"until": "9999-12-31T23:59:59Z"}
+    )
+
+    (error,) = refused.json()["errors"]
+    assert (refused.status_code, error["attr"]) == (400, "until")
+    assert not pump.sender.is_paused_at(timezone.now())
+
+
 def test_limits_and_pauses_of_a_number(client: APIClient, pump: Pump) -> None:
     number = {"sender": pump.sender.phone_number_id}
     until = timezone.now() + timedelta(hours=1)

@@ -155,15 +155,37 @@ def test_a_scheduled_campaign_waits_for_its_time(pump: Pump, alice: APIClient) -
         ({"audience": {"all": True}, "variables": {"9": "x"}}, "variables.9"),
         ({"audience": {"all": True}, "sender": "1234"}, "sender"),
         ({"audience": {"all": True}, "scheduled_at": "soon"}, "scheduled_at"),
+        ({"audience": {"all": True}, "scheduled_at": "9999-12-31T23:59:59Z"}, "scheduled_at"),
+        ({"audience": {"all": True}, "not_after": "2020-01-01T00:00:00Z"}, "not_after"),
+        ({"audience": {"all": True}, "not_after": "9999-12-31T23:59:59Z"}, "not_after"),
+        (
+            {"audience": {"all": True}, "not_after": "2020-01-01T00:00:00Z", "dry_run": True},
+            "not_after",
+        ),
     ],
 )
 def test_bad_input_is_refused_by_field(
     pump: Pump, alice: APIClient, fields: dict[str, Any], attr: str
 ) -> None:
+    crowd(pump.business, 1)
+
     answer = alice.post(URL, _body(**fields))
 
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["attr"] == attr
+    assert not Campaign.across_businesses.exists()
+
+
+def test_a_draft_whose_last_time_passed_is_not_launched(pump: Pump, alice: APIClient) -> None:
+    crowd(pump.business, 1)
+    campaign = draft(pump.sender, pump.template)
+    Campaign.across_businesses.update(not_after=timezone.now())
+
+    answer = alice.post(f"{URL}/{campaign.pk}/control", {"action": "launch"})
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["attr"] == "not_after"
+    assert reload(campaign).status == "draft"
 
 
 def test_an_agent_may_look_but_not_start_or_stop(pump: Pump) -> None:

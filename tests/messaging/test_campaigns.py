@@ -437,8 +437,9 @@ def test_a_message_that_waits_past_the_last_time_is_skipped(
 ) -> None:
     crowd(pump.business, 3)
     campaign = launch(
-        draft(pump.sender, pump.template, not_after=timezone.now() - timedelta(minutes=1))
+        draft(pump.sender, pump.template, not_after=timezone.now() + timedelta(minutes=1))
     )
+    Campaign.across_businesses.update(not_after=timezone.now() - timedelta(minutes=1))
 
     pump.run()
     settle.sweep(now=timezone.now())
