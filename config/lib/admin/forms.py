@@ -59,7 +59,7 @@ def _refusing(method: Callable[[Any], Any]) -> Callable[[Any], Any]:
         try:
             return method(form)
         except ProjectError as error:
-            if is_whole and error.attr in form.fields:
+            if is_whole and error.attr and error.attr in form.fields:
                 raise forms.ValidationError({error.attr: error.detail}) from error
             raise forms.ValidationError(error.detail) from error
 
