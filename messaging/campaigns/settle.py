@@ -6,7 +6,7 @@ campaigns whose job was lost.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -14,6 +14,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import Q
 
 from accounts import tenancy
 from accounts.models import Business
@@ -51,14 +52,16 @@ def sweep(*, now: datetime) -> dict[str, int]:
 def _start_due(now: datetime) -> tuple[int, int]:
     """Start campaigns whose time has come. Of two sweeps at once, one gets each campaign."""
     latest = now - timedelta(seconds=settings.CAMPAIGN_LATE_START_SECONDS)
-    due = Campaign.across_businesses.filter(
-        status=Status.SCHEDULED, scheduled_at__lte=now, business__status=Business.Status.ACTIVE
-    )
+    due = Q(status=Status.SCHEDULED, scheduled_at__lte=now, business__status=Business.Status.ACTIVE)
     started = paused = 0
-    rows = due.order_by("scheduled_at", "pk").values_list("pk", "business_id")
+    rows = (
+        Campaign.across_businesses.filter(due)
+        .order_by("scheduled_at", "pk")
+        .values_list("pk", "business_id")
+    )
     for campaign_id, business_id in list(rows):
         with _one("start campaign", campaign_id, business_id):
-            campaign = _free(campaign_id, [Status.SCHEDULED])
+            campaign = _free(campaign_id, due)
             if campaign is None:
                 continue
             if run.start_or_pause(campaign, latest=latest, now=now):
@@ -77,11 +80,12 @@ def _one(work: str, campaign_id: UUID, business_id: UUID) -> Iterator[None]:
 
 def _watch(now: datetime) -> tuple[int, int]:
     """Look after every campaign under way; return how many are completed and how many run on."""
-    alive = Campaign.across_businesses.filter(status__in=run.UNDER_WAY).order_by("pk")
+    alive = Q(status__in=run.UNDER_WAY)
     completed = watched = 0
-    for campaign_id, business_id in list(alive.values_list("pk", "business_id")):
+    rows = Campaign.across_businesses.filter(alive).order_by("pk")
+    for campaign_id, business_id in list(rows.values_list("pk", "business_id")):
         with _one("watch campaign", campaign_id, business_id):
-            campaign = _free(campaign_id, run.UNDER_WAY)
+            campaign = _free(campaign_id, alive)
             if campaign is None:
                 continue
             if look_after(campaign, now=now):
@@ -91,10 +95,13 @@ def _watch(now: datetime) -> tuple[int, int]:
     return completed, watched
 
 
-def _free(campaign_id: UUID, states: Collection[str]) -> Campaign | None:
-    """Return the campaign locked; None when somebody works on it just now, or it moved on."""
+def _free(campaign_id: UUID, asked: Q) -> Campaign | None:
+    """Return the campaign locked; None when somebody works on it just now, or it moved on.
+
+    All that it was listed for is asked again: it may have been put off meanwhile.
+    """
     rows: Any = Campaign.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
-    rows = rows.select_related("sender", "template").filter(pk=campaign_id, status__in=states)
+    rows = rows.select_related("sender", "template").filter(asked, pk=campaign_id)
     found: Campaign | None = rows.first()
     return found
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import OperationalError, connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts import tenancy
+from accounts.models import Business
 from compliance.models import AuditEntry
 from config.lib.errors import Conflict, InvalidInput
 from messaging.campaigns import outcomes, progress, run, settle
@@ -124,6 +127,47 @@ def test_a_campaign_found_long_after_its_time_is_paused(pump: Pump) -> None:
     assert reload(campaign).status == "paused"
     assert "long after" in reload(campaign).pause_reason
     assert not QueueItem.objects.exists()
+
+
+def test_a_campaign_that_is_put_off_after_the_sweep_listed_it_does_not_start(pump: Pump) -> None:
+    crowd(pump.business, 2)
+    first, second = _scheduled(pump, minutes=1), _scheduled(pump, minutes=2)
+    later = timezone.now() + timedelta(days=7)
+
+    counts = _swept_while(Campaign.across_businesses.filter(pk=second.pk), scheduled_at=later)
+
+    assert counts["started"] == 1
+    assert (reload(first).status, reload(second).status) == ("launching", "scheduled")
+
+
+def test_a_business_suspended_after_the_sweep_listed_its_campaigns_starts_none(pump: Pump) -> None:
+    crowd(pump.business, 2)
+    campaign = _scheduled(pump, minutes=1)
+
+    counts = _swept_while(Business.objects.filter(pk=pump.business.pk), status="suspended")
+
+    assert (counts["started"], counts["paused"]) == (0, 0)
+    assert reload(campaign).status == "scheduled"
+
+
+def _swept_while(rows: QuerySet[Any], **changed: Any) -> dict[str, int]:
+    """Sweep; between its list and its first lock somebody else changes these rows."""
+    pending = [rows]
+
+    def change() -> None:
+        with tenancy.across(tenancy.Door.COMMAND):
+            pending.pop().update(**changed)
+        connection.close()
+
+    def meanwhile(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if pending and "FOR NO KEY UPDATE" in sql:
+            other = threading.Thread(target=change)
+            other.start()
+            other.join()
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(meanwhile):
+        return settle.sweep(now=timezone.now() + timedelta(minutes=3))
 
 
 def test_a_campaign_that_cannot_be_read_keeps_no_other_from_its_start(pump: Pump) -> None:
