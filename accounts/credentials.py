@@ -198,7 +198,8 @@ def _note_health_of(
 def _read_again(account: WhatsAppAccount) -> bool:
     """Lock the account and read it anew; say whether it is still there."""
     try:
-        account.refresh_from_db(from_queryset=WhatsAppAccount.objects.select_for_update())
+        rows = WhatsAppAccount.objects.select_for_update(no_key=True)
+        account.refresh_from_db(from_queryset=rows)
     except WhatsAppAccount.DoesNotExist:
         return False
     return True

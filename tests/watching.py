@@ -45,7 +45,11 @@ class Watching(BaseHTTPRequestHandler):
             self._answer({"data": [TEMPLATE]})
         elif "/phone_numbers" in self.path:
             waba_id = self.path.split("/")[2]
-            number = {"id": f"{waba_id}1", "display_phone_number": "+34 600 555 001"}
+            number = {
+                "id": f"{waba_id}1",
+                "display_phone_number": "+34 600 555 001",
+                "whatsapp_business_manager_messaging_limit": "TIER_10K",
+            }
             self._answer({"data": [number]})
         else:
             self._answer({"id": "1", "name": "Store"})

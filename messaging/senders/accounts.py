@@ -46,8 +46,13 @@ class Standing:
 def set_limit(account: WhatsAppAccount, limit: str) -> None:
     """Write a new messaging limit; it belongs to the portfolio, so to all its accounts here."""
     tier = tier_of(limit)
-    if tier:
-        _of_portfolio(account).update(messaging_limit=tier)
+    if not tier:
+        return
+    with transaction.atomic():
+        changed = _of_portfolio(account).exclude(messaging_limit=tier)
+        # Two writers take the accounts in the same order.
+        held = changed.select_for_update(no_key=True).order_by("id").values_list("pk", flat=True)
+        WhatsAppAccount.across_businesses.filter(pk__in=list(held)).update(messaging_limit=tier)
 
 
 def tier_of(limit: str) -> str:

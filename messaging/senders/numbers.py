@@ -40,12 +40,16 @@ def sync(account: WhatsAppAccount, *, now: datetime) -> Synced:
     """
     meta = connection.client()
     found = loop.run(meta.list_phone_numbers(account.waba_id, account.access_token))
-    return outward.write(partial(_store, account, found, now))
+    synced = outward.write(partial(_store, account, found, now))
+    # In a transaction of its own: a limit is written to accounts of other businesses too.
+    if limits := [number.messaging_limit for number in found if number.messaging_limit]:
+        outward.write(partial(accounts.set_limit, account, limits[0]))
+    return synced
 
 
 def _store(account: WhatsAppAccount, found: Sequence[PhoneNumber], now: datetime) -> Synced:
     # All accounts of the business: only the first of their numbers is the default.
-    held = WhatsAppAccount.objects.select_for_update().order_by("id")
+    held = WhatsAppAccount.objects.select_for_update(no_key=True).order_by("id")
     if account.pk not in held.values_list("pk", flat=True):
         return Synced(0, 0, 0)
     known = {one.phone_number_id: one for one in Sender.objects.filter(account=account)}
@@ -57,8 +61,6 @@ def _store(account: WhatsAppAccount, found: Sequence[PhoneNumber], now: datetime
     new = sum(_create(account, number) for number in fresh)
     for sender in gone:
         _set_status(sender, GONE, now)
-    if limits := [number.messaging_limit for number in found if number.messaging_limit]:
-        accounts.set_limit(account, limits[0])
     return Synced(new, len(changed), len(gone))
 
 

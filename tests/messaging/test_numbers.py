@@ -101,6 +101,31 @@ def test_of_the_first_numbers_of_two_accounts_at_once_one_is_the_default(
     assert dict(found) == {first.pk: True, second.pk: False}
 
 
+def test_a_pull_that_waits_for_another_business_with_its_limit_holds_none_of_its_own_accounts(
+    transactional_db: None, settings: Any
+) -> None:
+    ours = WhatsAppAccountFactory.create(portfolio_id="77")
+    theirs = WhatsAppAccountFactory.create(portfolio_id="77", messaging_limit="TIER_2K")
+
+    def work() -> None:
+        pull(ours)
+        connection.close()
+
+    other = threading.Thread(target=work)
+    with meta(settings):
+        with transaction.atomic():
+            rows = WhatsAppAccount.across_businesses.select_for_update()
+            assert rows.get(pk=theirs.pk)
+            other.start()
+            wait_for_a_lock()
+            arrived = Sender.across_businesses.filter(account=ours).count()
+        other.join()
+
+    assert arrived == 1
+    limits = WhatsAppAccount.across_businesses.values_list("messaging_limit", flat=True)
+    assert list(limits) == ["TIER_10K", "TIER_10K"]
+
+
 def wait_for_a_lock() -> None:
     """Return once somebody waits for what this transaction holds."""
     deadline = time.monotonic() + 30
