@@ -12,7 +12,6 @@ import csv
 import io
 import warnings
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -199,8 +198,8 @@ def _check_archive(file: IO[bytes], most_text_bytes: int) -> None:
         with zipfile.ZipFile(file) as archive:
             parts = archive.infolist()
             texts = _parts_of_text(archive)
-    except (zipfile.BadZipFile, zlib.error) as error:
-        raise UnreadableFile("The file is damaged and cannot be opened.") from error
+    except Exception as error:  # zipfile and openpyxl raise whatever a damaged part leads to
+        raise UnreadableFile("The workbook is damaged, or locked with a password.") from error
     if not any(part.filename == "xl/workbook.xml" for part in parts):
         raise UnreadableFile("The file is an archive, not a workbook. Save it as CSV or XLSX.")
     if sum(part.file_size for part in parts) > MAX_UNPACKED_BYTES or any(
@@ -220,17 +219,14 @@ def _parts_of_text(archive: zipfile.ZipFile) -> set[str]:
     if ARC_CONTENT_TYPES not in archive.namelist():
         return set()
     with archive.open(ARC_CONTENT_TYPES) as part:
-        told = part.read(MAX_PART_BYTES)
-    try:
-        declared = [one for one in fromstring(told) if one.get("ContentType") == SHARED_STRINGS]
-    except Exception as error:  # openpyxl raises whatever a damaged part leads to
-        raise UnreadableFile("The workbook is damaged and cannot be opened.") from error
+        told = fromstring(part.read(MAX_PART_BYTES))
+    declared = [one for one in told if one.get("ContentType") == SHARED_STRINGS]
     return {one.get("PartName", "")[1:] for one in declared}
 
 
 def _is_streamed(name: str) -> bool:
-    """Say whether a part is read row by row, or not at all."""
-    return name.startswith(("xl/worksheets/", "xl/media/"))
+    """Say whether a part is read row by row, or not at all; what sheets link to is read whole."""
+    return name.startswith(("xl/worksheets/", "xl/media/")) and "/_rels/" not in name
 
 
 @contextmanager
@@ -242,7 +238,7 @@ def _workbook(file: IO[bytes]) -> Iterator[Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # openpyxl warns of styles it does not know
             book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
-    except Exception as error:  # openpyxl raises whatever a damaged part leads to
+    except Exception as error:  # as above
         raise UnreadableFile("The workbook is damaged and cannot be opened.") from error
     try:
         sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]

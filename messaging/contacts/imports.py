@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import partial
 from itertools import islice
 from pathlib import PurePath
-from typing import IO, Any
+from typing import IO, Any, Final
 from uuid import UUID
 
 from django.core.files import File
@@ -46,6 +46,8 @@ __all__ = [
 ]
 
 Status = ContactImport.Status
+
+_CHANGEABLE: Final = frozenset({Status.UPLOADED, Status.PREVIEWING, Status.READY})
 
 
 class NotReady(Conflict):
@@ -106,14 +108,19 @@ class Look:
 def look_again(contact_import: ContactImport, changes: Mapping[str, Any]) -> Look | None:
     """Read the file's first rows where these changes mean its columns are to be guessed anew.
 
-    Call it outside of a transaction: the file may be far away. Raises `InvalidInput`.
+    Call it outside of a transaction: the file may be far away. Raises `InvalidInput`, or `NotReady`
+    when the file is gone. An import that `configure` will refuse is not looked at.
     """
     before = Choices.of(contact_import.options)
     choices = before.changed(changes)
-    if not _reads_otherwise(before, choices):
+    is_open = contact_import.status in _CHANGEABLE and contact_import.file
+    if not is_open or not _reads_otherwise(before, choices):
         return None
-    with storage.media().open(contact_import.file) as file:
-        return Look(before, *_look(file, choices))
+    try:
+        with storage.media().open(contact_import.file) as file:
+            return Look(before, *_look(file, choices))
+    except FileNotFoundError as error:
+        raise NotReady("The file is not stored any more. Upload it again.") from error
 
 
 def configure(
@@ -131,7 +138,7 @@ def configure(
     """
     with transaction.atomic():
         held = locked(contact_import.pk)
-        if held.status not in {Status.UPLOADED, Status.PREVIEWING, Status.READY}:
+        if held.status not in _CHANGEABLE:
             raise NotReady("The import has begun; it can no longer be changed.")
         before = Choices.of(held.options)
         choices = before.changed(changes or {})

@@ -27,6 +27,7 @@ from messaging.contacts.models import Contact
 from tests.factories.cast import Cast, client_of, make_cast
 from tests.factories.compliance import opt_in, opt_out
 from tests.factories.contacts import left_number
+from tests.workbooks import packed
 
 ROUTE = "/api/compliance/consent/import"
 PAGE = "/admin/compliance/consent/import/"
@@ -238,6 +239,13 @@ def test_a_file_that_cannot_be_is_a_clear_400_and_changes_nothing(
         assert answer.json()["errors"][0]["code"] == code
     assert answer.status_code < 500
     assert not events().exists()
+
+
+def test_a_workbook_with_a_password_is_a_clear_400(client: APIClient) -> None:
+    answer = post(client, packed(flags=1), name="locked.xlsx")
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["code"] == "unreadable_file"
 
 
 def test_too_many_rows_are_refused_before_the_first_is_written(

@@ -13,15 +13,23 @@ from rest_framework.test import APIClient
 
 from accounts import tenancy
 from accounts.models import Role
+from config.lib import storage
 from messaging.campaigns import run
 from messaging.contacts import imports
 from messaging.contacts.models import Contact, ContactImport
 from tests.factories.accounts import issue_key
 from tests.factories.campaigns import draft
 from tests.factories.cast import Cast, client_of, client_of_key, make_cast
-from tests.factories.contacts import NOW, ContactFactory, ContactListFactory, TagFactory
+from tests.factories.contacts import (
+    NOW,
+    ContactFactory,
+    ContactListFactory,
+    TagFactory,
+    uploaded,
+)
 from tests.factories.messaging import SenderFactory
 from tests.factories.templates import TemplateFactory
+from tests.workbooks import packed
 
 pytestmark = pytest.mark.urls("tests.messaging.contacts_urls")
 CSV = b"Name,Phone,Consent\nAna,600555001,yes\nEva,bad,yes\n"
@@ -206,6 +214,40 @@ def test_the_same_upload_with_the_same_key_is_one_import(cast: Cast, alice: APIC
     assert first.json() == second.json()
     assert second["Idempotency-Replayed"] == "true"
     assert ContactImport.across_businesses.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"status": "done"}, "begun"),
+        ({"status": "failed", "file": ""}, "begun"),
+        ({"status": "ready"}, "not stored any more"),
+    ],
+)
+@pytest.mark.parametrize("patch", [{"has_header": False}, {"region": "DE"}])
+def test_an_import_whose_file_is_gone_is_not_read_otherwise(
+    cast: Cast, alice: APIClient, changed: dict[str, str], why: str, patch: dict[str, Any]
+) -> None:
+    held = uploaded(cast.business, CSV)
+    storage.media().delete(held.file)
+    ContactImport.across_businesses.update(**changed)
+
+    refused = alice.patch(f"/api/contacts/import/{held.pk}", patch, format="json")
+
+    assert error_of(refused)[:2] == (409, "import_not_ready")
+    assert why in refused.json()["errors"][0]["detail"]
+
+
+@pytest.mark.parametrize(("flags", "method"), [(1, 0), (0, 99)])
+def test_a_workbook_that_is_locked_or_packed_in_an_unknown_way_is_refused(
+    alice: APIClient, flags: int, method: int
+) -> None:
+    file = io.BytesIO(packed(flags=flags, method=method))
+    file.name = "people.xlsx"
+
+    response = alice.post("/api/contacts/import", {"file": file}, format="multipart")
+
+    assert error_of(response) == (400, "unreadable_file", "file")
 
 
 def test_a_file_that_is_no_table_is_refused_at_once(alice: APIClient) -> None:
