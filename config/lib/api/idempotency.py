@@ -6,6 +6,7 @@ that commits in steps stores its answer after the last of them.
 """
 
 import hashlib
+import secrets
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,8 +30,11 @@ HEADER: Final = "Idempotency-Key"
 REPLAYED: Final = "Idempotency-Replayed"
 KEPT: Final = timedelta(hours=24)
 LONGEST_KEY: Final = 255
-# A request that works in steps begins the next one by then, or its process is dead.
+# A request that works in steps makes the first one by then, and each other by the second time, or
+# its process is dead. Before the first, a large file goes to a slow storage.
+_BEGIN_SECONDS: Final = 900
 _STEP_SECONDS: Final = 120
+_OWNER: Final = "switchboard.idempotency_owner"
 # Who lost a right in between may have it back by the next try.
 _OF_RIGHTS: Final = frozenset({401, 403})
 
@@ -75,6 +79,10 @@ class InProgress(Conflict, RetryLater):
     code = "idempotency_in_progress"
 
 
+class Overtaken(InProgress):
+    """The request took so long that another one with its key took its place."""
+
+
 def respond_once(
     request: Request,
     respond: Callable[[], Response],
@@ -109,7 +117,9 @@ def respond_in_steps(
     """As `respond_once`, for work that no one transaction holds.
 
     Of two requests at once one works. A kill leaves the steps that were committed and no answer:
-    the request may be sent again after two minutes, so its steps must bear being repeated.
+    the request may be sent again two minutes after its last step, fifteen after it began without
+    one, so its steps must bear being repeated. One that takes longer goes on unless another took
+    its place.
     """
     given = request.headers.get(HEADER)
     if given is None:
@@ -118,7 +128,8 @@ def respond_in_steps(
     fingerprint = _fingerprint(request)
     now = timezone.now()
     store: IdempotencyStore = import_string(settings.IDEMPOTENCY_STORE)()
-    with locks.single_flight(_flight(slot), ttl_seconds=_STEP_SECONDS) as is_mine:
+    owner = request.META[_OWNER] = secrets.token_hex(16)
+    with locks.single_flight(_flight(slot), ttl_seconds=_BEGIN_SECONDS, owner=owner) as is_mine:
         if not is_mine:
             raise _in_progress()
         with transaction.atomic():
@@ -127,18 +138,36 @@ def respond_in_steps(
             return _replay(stored, fingerprint)
         try:
             response = respond()
+        except Overtaken:
+            raise
         except Exception as error:
             response = answer_failure(error)
         if response.status_code not in _OF_RIGHTS:
             with transaction.atomic():
-                _save(store, slot, fingerprint, response, now=now)
+                # Whoever took its place meanwhile may have answered first.
+                if not store.find(slot, since=now - KEPT):
+                    _save(store, slot, fingerprint, response, now=now)
         return response
 
 
 def begin_step(request: Request) -> None:
-    """Keep the key of a request that works in steps for another one."""
-    if (given := request.headers.get(HEADER)) is not None:
-        locks.prolong(_flight(_slot(request, given)), ttl_seconds=_STEP_SECONDS)
+    """Keep the key of a request that works in steps for another one.
+
+    Call it inside the transaction of the step. Raises `Overtaken` when another request with the
+    key works in the place of this one, or has done so.
+    """
+    owner, given = request.META.get(_OWNER), request.headers.get(HEADER)
+    if owner is None or given is None:
+        return
+    slot = _slot(request, given)
+    store: IdempotencyStore = import_string(settings.IDEMPOTENCY_STORE)()
+    is_mine = locks.prolong(_flight(slot), owner=owner, ttl_seconds=_STEP_SECONDS)
+    if not is_mine or store.find(slot, since=timezone.now() - KEPT):
+        raise Overtaken(
+            "This request took so long that another one with its key took its place. "
+            "Send it again for the answer to that one.",
+            retry_after_seconds=1,
+        )
 
 
 def _flight(slot: Slot) -> str:
