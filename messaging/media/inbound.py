@@ -17,6 +17,7 @@ from uuid import UUID
 import structlog
 from django.core.files import File
 from django.db import transaction
+from django.db.models import Q
 
 from accounts import graph as meta_connection
 from accounts import tenancy
@@ -164,17 +165,24 @@ async def _download(media: MediaFile, file: IO[bytes]) -> _Found:
 def _keep(media: MediaFile, file: IO[bytes], found: _Found) -> str:
     file.seek(0)
     place, path = storage.media(), uploads.path_of(media, time_of(media.pk))
-    if place.exists(path):
-        # A worker that was killed left it and did not note it.
-        place.delete(path)
     media.path = place.save(path, File(file))
     media.size, media.sha256 = found.size, found.sha256
     media.mime_type = (found.mime_type or media.mime_type)[:100]
     media.status, media.next_attempt_at, media.error = Status.STORED, None, ""
     if not _write(media, "path", "size", "sha256", "mime_type"):
-        storage.media().delete(media.path)
+        if media.path != path or not _is_awaited(media):
+            place.delete(media.path)
         return "failed"
+    if media.path != path:
+        # A worker that was killed, or came too late, left it and did not note it.
+        place.delete(path)
     return "stored"
+
+
+def _is_awaited(media: MediaFile) -> bool:
+    """Say whether another worker fetches this file too: what it finds under its name it keeps."""
+    awaited = Q(status=Status.PENDING) | Q(path=media.path)
+    return bool(MediaFile.objects.filter(awaited, pk=media.pk).exists())
 
 
 def _later(media: MediaFile, reason: str, now: datetime) -> str:
@@ -195,7 +203,11 @@ def _give_up(media: MediaFile, reason: str) -> str:
 
 
 def _write(media: MediaFile, *fields: str) -> bool:
-    """Write what became of a file; say whether it is still known: its person may be erased."""
+    """Write what became of a file; say whether it was still this worker's to write.
+
+    Its person may be erased, or it came so late that the next worker has claimed the file.
+    """
     names = ("status", "next_attempt_at", "error", *fields)
     values = {name: getattr(media, name) for name in names}
-    return bool(MediaFile.objects.filter(pk=media.pk).update(**values))
+    claimed = MediaFile.objects.filter(pk=media.pk, status=Status.PENDING, attempts=media.attempts)
+    return bool(claimed.update(**values))

@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 import struct
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
+import redis
 from django.core.files.base import ContentFile
+from django.core.files.uploadedfile import SimpleUploadedFile
 from pytest_django import Settings
 
 from accounts import tenancy
@@ -19,10 +21,12 @@ from accounts.models import Business
 from config.lib import storage
 from config.lib.errors import InvalidInput
 from config.lib.ids import new_id, time_of
+from config.lib.redis import key as redis_key
 from messaging.media import inbound, limits, uploads
 from messaging.media.inbound import Announced
 from messaging.media.models import MediaFile
 from tests.factories.accounts import BusinessFactory
+from tests.factories.cast import client_of, make_cast
 from tests.messaging.pump import Pump
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -145,6 +149,47 @@ def test_the_scanner_of_the_settings_has_a_say(settings: Settings) -> None:
         uploads.check(io.BytesIO(b"EICAR"), filename="a.txt")
 
 
+def slow_scanner(file: IO[bytes], *, mime_type: str) -> str:
+    """Take so long that the key of the request is free again, and that it is sent again."""
+    if SLOW:
+        SLOW.pop()()
+    return ""
+
+
+SLOW: list[Callable[[], None]] = []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_upload_that_took_too_long_leaves_the_work_to_the_one_in_its_place(
+    settings: Settings, redis_server: redis.Redis
+) -> None:
+    settings.MEDIA_SCANNER = "tests.messaging.test_media.slow_scanner"
+    client, answers = client_of(make_cast().bob), []
+
+    def upload() -> Any:
+        file = SimpleUploadedFile("a.png", PNG)
+        body = {"file": file}
+        return client.post(
+            "/api/whatsapp/media", body, format="multipart", HTTP_IDEMPOTENCY_KEY="one"
+        )
+
+    def run_out() -> None:
+        [lock] = redis_server.scan_iter(match=redis_key("lock", "idempotency.*"))
+        assert redis_server.ttl(lock) > 600
+        redis_server.delete(lock)
+        answers.append(upload())
+
+    SLOW.append(run_out)
+    first, again = upload(), upload()
+
+    assert first.status_code == 409
+    assert first.json()["errors"][0]["code"] == "idempotency_in_progress"
+    assert answers[0].status_code == 201
+    assert again["Idempotency-Replayed"] == "true"
+    assert again.json() == answers[0].json()
+    assert MediaFile.across_businesses.count() == 1
+
+
 def test_a_stored_file_keeps_its_name_in_the_row_only(business: Business) -> None:
     made = uploads.store(file=io.BytesIO(PNG), filename="../../etc/pass\x00wd.png", now=NOW)
 
@@ -235,10 +280,57 @@ def test_what_a_killed_worker_stored_and_did_not_note_is_replaced(pump: Pump) ->
 
     assert inbound.fetch_due(now=NOW)["stored"] == 1
 
+    assert not storage.media().exists(left)
+    assert _content(media) == PNG
+
+
+def test_of_two_workers_on_one_file_only_the_later_one_notes_it(pump: Pump) -> None:
+    file_id = _at_meta(pump)
+    with tenancy.scope(pump.business):
+        media = _announce(pump, file_id)
+    late, present = inbound._claim(NOW), inbound._claim(NOW + inbound.LEASE)
+    assert late is not None
+    assert present is not None
+
+    with tenancy.scope(pump.business):
+        before = inbound._fetch(late, NOW)
+        media.refresh_from_db()
+        status = media.status
+        after = inbound._fetch(present, NOW)
+
+    assert (before, status, after) == ("failed", "pending", "stored")
+    assert _content(media) == PNG
+    assert _names(media) == [media.path]
+
+
+def test_a_worker_that_comes_too_late_leaves_the_file_of_the_next_one(pump: Pump) -> None:
+    file_id = _at_meta(pump)
+    with tenancy.scope(pump.business):
+        media = _announce(pump, file_id)
+    late = inbound._claim(NOW)
+    assert late is not None
+    assert inbound.fetch_due(now=NOW + inbound.LEASE)["stored"] == 1
+
+    with tenancy.scope(pump.business):
+        assert inbound._fetch(late, NOW) == "failed"
+
+    assert _content(media) == PNG
+    assert _names(media) == [media.path]
+
+
+def _content(media: MediaFile) -> bytes:
+    """Return what is stored of a file that is noted as such."""
     media.refresh_from_db()
-    assert media.path == left
-    with storage.media().open(left) as file:
-        assert file.read() == PNG
+    assert media.status == MediaFile.Status.STORED
+    with storage.media().open(media.path) as file:
+        content: bytes = file.read()
+        return content
+
+
+def _names(media: MediaFile) -> list[str]:
+    """Return all that is stored of a file, noted or not."""
+    folder, _, name = uploads.path_of(media, time_of(media.pk)).rpartition("/")
+    return [f"{folder}/{one}" for one in storage.media().listdir(folder)[1] if one.startswith(name)]
 
 
 def test_a_file_whose_person_is_erased_while_meta_takes_it_is_no_failure(pump: Pump) -> None:
