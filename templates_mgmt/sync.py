@@ -93,7 +93,7 @@ def pull(
 
     Writes a page at a time, each in its own transaction that begins with `keep_rights`, and
     announces `TemplateStatusChanged`. Call it outside of a transaction. Raises TokenRefused,
-    SyncRunning or Unavailable; nothing is written then.
+    SyncRunning or Unavailable; nothing is written then. Pages before one that fails stay.
     """
     write = partial(outward.write, keep_rights=keep_rights)
     with locks.single_flight(f"templates:{account.pk}", ttl_seconds=LONGEST_SECONDS) as is_held:
@@ -109,7 +109,11 @@ def pull(
 
 
 def pull_all(*, now: datetime, keep_rights: KeepRights = nobodys_rights) -> SyncResult:
-    """Pull every account of the business in scope; return the sum. Raises as `pull`."""
+    """Pull every account of the business in scope; return the sum.
+
+    Raises what `pull` does, with the first account that fails: what was written of those before
+    it stays.
+    """
     result = SyncResult()
     for account in WhatsAppAccount.objects.order_by("id"):
         if account.access_token:
