@@ -213,7 +213,16 @@ class RetentionRule(TenantModel):
     )
     changed_at = models.DateTimeField(db_default=Now())
     done_before = models.DateTimeField(
-        null=True, editable=False, help_text="Nothing older than this was left by the last run."
+        null=True,
+        editable=False,
+        help_text="Nothing older than this was left by the last run, but for what stands in left.",
+    )
+    left = ArrayField(
+        models.UUIDField(),
+        default=list,
+        db_default=[],
+        editable=False,
+        help_text="Ids of older rows that could not go yet.",
     )
 
     class Meta(TenantModel.Meta):

@@ -7,9 +7,10 @@ its default. Old data goes in batches, a transaction each, and every run says wh
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from accounts.models import Business
 from accounts.tenancy import Door
 from compliance import audit
 from compliance.privacy.models import RetentionRule, RetentionRun
+from config.lib import ids
 from config.lib.apart import going_on
 from config.lib.errors import InvalidInput
 
@@ -29,6 +31,9 @@ LONGEST_DAYS: Final = 36_500
 MOST_COUNTED: Final = 100_000
 # Rows may be dated into the past when they come late: so much is looked at again each night.
 _OVERLAP: Final = timedelta(days=3)
+# Ids of rows kept in mind because they could not go yet. With more of them the next nights begin
+# at the first that found no place, and read all since again.
+MOST_LEFT: Final = 10_000
 
 # Ids carry no time before it, and nothing is as old.
 _FIRST_DAY: Final = datetime(1970, 1, 2, tzinfo=UTC)
@@ -51,9 +56,18 @@ class Kind(Protocol):
     def remove(self, after: datetime | None, before: datetime) -> Iterator[int]:
         """Remove what is older than `before`, a batch each time; nothing is left before `after`."""
 
-    def find_oldest_left(self, after: datetime | None, before: datetime) -> datetime | None:
-        """Return the age of the oldest row between them that could not go yet."""
-        return None
+    def find_left(
+        self, after: datetime | None, before: datetime, known: Collection[UUID]
+    ) -> list[UUID]:
+        """Return the first ids, `MOST_LEFT` and one more, of rows that cannot go yet.
+
+        Between the two times, or among the `known` ones; ids carry their time.
+        """
+        return []
+
+    def remove_left(self, known: Collection[UUID], before: datetime) -> Iterator[int]:
+        """Remove what can go by now of these older rows, a batch each time."""
+        yield from ()
 
 
 class SharedKind(Protocol):
@@ -231,8 +245,9 @@ def _apply_rule(kind: Kind, days: int, run: RetentionRun, *, clock: Clock, until
         kind=kind.name, business_id=run.business_id, defaults={"days": days}
     )
     after = row.done_before - _OVERLAP if row.done_before else None
-    left = kind.find_oldest_left(after, before)
-    batches = kind.remove(after, before)
+    left = kind.find_left(after, before, row.left)
+    done_before = ids.time_of(left[MOST_LEFT]) if len(left) > MOST_LEFT else before
+    batches = chain(kind.remove_left(row.left, before), kind.remove(after, before))
     while clock() < until:
         with transaction.atomic():
             count = next(batches, None)
@@ -242,7 +257,9 @@ def _apply_rule(kind: Kind, days: int, run: RetentionRun, *, clock: Clock, until
                 run.removed[kind.name] = run.removed.get(kind.name, 0) + count
                 run.save(update_fields=["removed"])
         if count is None:
-            RetentionRule.objects.filter(pk=row.pk).update(done_before=left or before)
+            RetentionRule.objects.filter(pk=row.pk).update(
+                done_before=done_before, left=left[:MOST_LEFT]
+            )
             return
 
 

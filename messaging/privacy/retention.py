@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -14,7 +14,7 @@ from django.db import connection
 from accounts import tenancy
 from accounts.models import WhatsAppAccount
 from compliance.privacy.registry import BATCH
-from compliance.privacy.retention import MOST_COUNTED, Kind
+from compliance.privacy.retention import MOST_COUNTED, MOST_LEFT, Kind
 from config.lib import ids
 from messaging.campaigns.models import Campaign, CampaignRecipient
 from messaging.contacts.models import ContactImport
@@ -57,26 +57,31 @@ class OldMessages(Kind):
 
     def count(self, before: datetime) -> int:
         """Count messages that still say something."""
-        return int(_messages(None, before)[:MOST_COUNTED].count())
+        return int(_messages(before)[:MOST_COUNTED].count())
 
     def remove(self, after: datetime | None, before: datetime) -> Iterator[int]:
         """Strip messages, oldest first; then forget what campaigns that are over were given."""
         cursor = _floor(after)
-        old = _messages(None, before).order_by("id").values_list("pk", flat=True)
+        old = _messages(before).order_by("id").values_list("pk", flat=True)
         while page := list(old.filter(id__gt=cursor)[:_PAGE]):
-            with connection.cursor() as database:
-                database.execute(_STRIP, [page, tenancy.current_id()])
-            MessageEvent.objects.filter(message__in=page).update(error=None, detail="")
             cursor = page[-1]
-            yield len(page)
+            yield _strip(page)
         yield from _forget_values(after, before)
 
-    def find_oldest_left(self, after: datetime | None, before: datetime) -> datetime | None:
-        """Return the age of the oldest message that waits to be sent: it may wait for a year."""
-        rows = Message.objects.filter(id__gt=_floor(after), id__lt=ids.floor_of(before))
-        unsent = rows.filter(status__in=_UNSENT).order_by("id")
-        oldest = unsent.values_list("pk", flat=True).first()
-        return ids.time_of(oldest) if oldest else None
+    def find_left(
+        self, after: datetime | None, before: datetime, known: Collection[UUID]
+    ) -> list[UUID]:
+        """Return those that wait to be sent: one may wait for a year."""
+        old = Message.objects.filter(id__lt=ids.floor_of(before), status__in=_UNSENT)
+        unsent = old.order_by("id").values_list("pk", flat=True)
+        since = unsent.filter(id__gt=_floor(after))[: MOST_LEFT + 1]
+        return sorted({*unsent.filter(pk__in=list(known)), *since})[: MOST_LEFT + 1]
+
+    def remove_left(self, known: Collection[UUID], before: datetime) -> Iterator[int]:
+        """Strip those that waited and do no more."""
+        old = _messages(before).order_by("id").values_list("pk", flat=True)
+        while page := list(old.filter(pk__in=list(known))[:_PAGE]):
+            yield _strip(page)
 
 
 class OldFiles(Kind):
@@ -205,9 +210,16 @@ class OldEvents:
             yield _cut(page, owners, cutoffs, unowned)
 
 
-def _messages(after: datetime | None, before: datetime) -> Any:
-    rows = Message.objects.filter(id__gt=_floor(after), id__lt=ids.floor_of(before))
+def _messages(before: datetime) -> Any:
+    rows = Message.objects.filter(id__lt=ids.floor_of(before))
     return rows.exclude(content__has_key="removed").exclude(status__in=_UNSENT)
+
+
+def _strip(page: list[UUID]) -> int:
+    with connection.cursor() as database:
+        database.execute(_STRIP, [page, tenancy.current_id()])
+    MessageEvent.objects.filter(message__in=page).update(error=None, detail="")
+    return len(page)
 
 
 def _files(before: datetime) -> Any:

@@ -28,6 +28,7 @@ from messaging.contacts.models import ContactImport
 from messaging.conversations.models import Conversation
 from messaging.media.models import MediaFile
 from messaging.messages.models import Message
+from messaging.privacy import retention as kinds
 from messaging.senders.models import Sender
 from messaging.webhooks.models import PendingEvent, RawEvent
 from tests.factories.cast import Cast, make_cast
@@ -127,6 +128,58 @@ def test_a_message_that_waited_long_goes_once_it_was_sent(cast: Cast, sender: Se
     assert run()["messages"] == 1
 
     assert Message.across_businesses.get(pk=waited.pk).content == {"removed": True}
+
+
+def test_a_message_that_waits_keeps_no_night_from_going_on(cast: Cast, sender: Sender) -> None:
+    waited = message(sender, OLD, status="scheduled")
+    keep(cast, messages=30)
+    run()
+    run()
+
+    with tenancy.scope(cast.business):
+        rule = RetentionRule.objects.get(kind="messages")
+        assert (rule.done_before, rule.left) == (NOW - timedelta(days=30), [waited.pk])
+    Message.across_businesses.filter(pk=waited.pk).update(status="failed")
+    assert run()["messages"] == 1
+    run()
+    with tenancy.scope(cast.business):
+        assert RetentionRule.objects.get(kind="messages").left == []
+
+
+def test_more_messages_wait_than_are_kept_in_mind(
+    cast: Cast, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (retention, kinds):
+        monkeypatch.setattr(module, "MOST_LEFT", 2)
+    waiting = [
+        message(sender, OLD + timedelta(days=10 * days), status="queued") for days in range(5)
+    ]
+    keep(cast, messages=30)
+    run()
+    run()
+
+    with tenancy.scope(cast.business):
+        rule = RetentionRule.objects.get(kind="messages")
+        assert rule.left == [one.pk for one in waiting[:2]]
+        assert rule.done_before == ids.time_of(waiting[2].pk)
+    Message.across_businesses.update(status="sent")
+    assert run()["messages"] == 5
+
+
+def test_a_message_that_waited_stays_when_the_time_became_longer(
+    cast: Cast, sender: Sender
+) -> None:
+    waited = message(sender, OLD, status="scheduled")
+    keep(cast, messages=30)
+    run()
+    keep(cast, messages=200)
+    Message.across_businesses.filter(pk=waited.pk).update(status="sent")
+
+    assert run().get("messages", 0) == 0
+
+    assert Message.across_businesses.get(pk=waited.pk).content == {"body": "secret words"}
+    keep(cast, messages=30)
+    assert run()["messages"] == 1
 
 
 def test_what_campaigns_were_given_of_people_goes_with_the_text(cast: Cast, sender: Sender) -> None:
