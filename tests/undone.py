@@ -13,7 +13,9 @@ from django.db import transaction
 def undone() -> Iterator[None]:
     """Take back what the block writes. Like the transaction around a test, it is not the product's.
 
-    The product asks Django's own mark of such a one (see `config.lib.outward`).
+    Pages and routes that go through all of Meta, storage and mail are asked inside of it, so it
+    bears Django's own mark of such a one: `config.lib.outward` would refuse every call because of
+    it. Transactions that the product opens in it bear none and count as ever.
     """
     block: Any = transaction.atomic()
     block._from_testcase = True

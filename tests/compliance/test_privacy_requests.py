@@ -96,13 +96,23 @@ def test_an_erasure_that_took_long_is_looked_at_again_only_once_it_settled(cast:
 
 
 def test_an_erasure_that_failed_is_looked_at_again_once_it_is_done(cast: Cast) -> None:
-    ContactFactory.create(business=cast.business, phone=PHONE)
+    contact = ContactFactory.create(business=cast.business, phone=PHONE)
     request = erase(cast, PHONE)
+    late = MessageFactory.create(business=cast.business, contact=contact)
+    now = timezone.now()
     PrivacyRequest.across_businesses.filter(pk=request.pk).update(status="failed")
 
-    upkeep.sweep(now=timezone.now() + timedelta(minutes=11))
+    upkeep.sweep(now=now + timedelta(minutes=11))
 
     assert ErasureRecord.across_businesses.get().looked_again_at is None
+    assert Message.across_businesses.filter(pk=late.pk).exists()
+
+    PrivacyRequest.across_businesses.filter(pk=request.pk).update(status="done")
+
+    upkeep.sweep(now=now + timedelta(minutes=12))
+
+    assert ErasureRecord.across_businesses.get().looked_again_at == now + timedelta(minutes=12)
+    assert not Message.across_businesses.filter(pk=late.pk).exists()
 
 
 def under_another_secret() -> UUID:

@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from config.lib import alerts, loop, outward, storage
 from config.lib.outward import TransactionOpen
+from tests.undone import undone
 
 
 async def call() -> str:
@@ -39,6 +40,13 @@ def test_a_call_in_a_transaction_is_refused(db: None) -> None:
         ask()
 
     assert ask() == "answered"
+
+
+def test_what_a_test_takes_back_hides_no_transaction_of_the_product(db: None) -> None:
+    with undone():
+        assert ask() == "answered"
+        with transaction.atomic(), pytest.raises(TransactionOpen):
+            ask()
 
 
 @pytest.mark.django_db(transaction=True)
