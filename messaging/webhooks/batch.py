@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -90,6 +90,16 @@ def read(events: Sequence[Event]) -> Batch:
         for fact in found:
             _route(Item(outcome, fact), router, batch)
     return batch
+
+
+def last_instant(at: datetime, *, now: datetime) -> datetime:
+    """Return the last instant that a time of Meta's may mean: it tells whole seconds.
+
+    For what a person withdraws, so that it outranks what was granted within that second.
+    """
+    if at.microsecond:
+        return at
+    return max(at, min(at + timedelta(microseconds=999_999), now))
 
 
 def find_owner(event: Event) -> UUID | None:

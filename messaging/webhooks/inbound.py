@@ -27,7 +27,7 @@ from messaging.senders.models import Sender
 from messaging.sending import fence, request
 from messaging.signals import InboundReceived, inbound_received
 from messaging.webhooks import files, people, rows
-from messaging.webhooks.batch import Item
+from messaging.webhooks.batch import Item, last_instant
 from messaging.webhooks.claims import Reason
 from messaging.webhooks.rows import Row
 
@@ -205,19 +205,20 @@ def _hear_optouts(arrived: Iterable[Arrived], *, now: datetime) -> list[Reply]:
     meant.sort(key=lambda pair: _order(pair[0]))
     held = people.hold([(one.row.seen, one.contact.pk) for one, _ in meant])
     spoke = list(zip(meant, held, strict=True))
-    stops = [
-        keys
-        for (_, text), keys in spoke
+    stopping = {
+        one.row.id: keys
+        for (one, text), keys in spoke
         if optout.classify(text, business_words=own_words) == optout.STOP
-    ]
-    _let_land(stops)
+    }
+    _let_land(list(stopping.values()))
     replies = []
     for (one, text), keys in spoke:
+        at = one.row.at
         reply = optout.apply(
             addresses=keys,
             text=text,
             language=one.contact.language,
-            occurred_at=one.row.at,
+            occurred_at=last_instant(at, now=now) if one.row.id in stopping else at,
             now=now,
             evidence={"message": str(one.row.id), "wamid": one.row.wamid},
             business_words=own_words,

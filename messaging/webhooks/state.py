@@ -17,7 +17,7 @@ from messaging.meta import facts
 from messaging.senders import accounts, quality, routing
 from messaging.senders.models import Sender
 from messaging.webhooks import latest, people
-from messaging.webhooks.batch import Item
+from messaging.webhooks.batch import Item, last_instant
 from messaging.webhooks.claims import Reason
 from messaging.webhooks.latest import Told
 from templates_mgmt import sync
@@ -56,11 +56,12 @@ def _choose(chosen: Sequence[tuple[Item, people.Seen]], *, now: datetime) -> Non
     named = [(seen, id_) for (_, seen), id_ in zip(chosen, contact_ids, strict=True)]
     for (item, _), keys in zip(chosen, people.hold(named), strict=True):
         fact: facts.UserPreference = item.fact
-        change = optout.stop_marketing if fact.value == "stop" else optout.resume_marketing
+        is_stop = fact.value == "stop"
+        change = optout.stop_marketing if is_stop else optout.resume_marketing
         change(
             addresses=keys,
             source=ConsentEvent.Source.META,
-            occurred_at=item.at,
+            occurred_at=last_instant(item.at, now=now) if is_stop else item.at,
             now=now,
             evidence={"detail": fact.detail[:200], "value": fact.value},
         )

@@ -18,7 +18,7 @@ from compliance.models import ConsentEvent
 from messaging.messages import status
 from messaging.meta import errors, facts
 from messaging.webhooks import people
-from messaging.webhooks.batch import Item
+from messaging.webhooks.batch import Item, last_instant
 from messaging.webhooks.claims import Reason
 
 logger = structlog.get_logger(__name__)
@@ -207,7 +207,7 @@ def _stop_marketing(items: Sequence[Item], *, now: datetime) -> None:
             optout.stop_marketing(
                 addresses=keys,
                 source=ConsentEvent.Source.SEND_ERROR,
-                occurred_at=item.at,
+                occurred_at=last_instant(item.at, now=now),
                 now=now,
                 evidence={"wamid": item.fact.wamid, "code": _STOPPED_MARKETING},
             )

@@ -11,7 +11,7 @@ from django.db import connection
 
 from accounts import tenancy
 from compliance import consent
-from compliance.models import ConsentStatus, Scope
+from compliance.models import ConsentEvent, ConsentStatus, Scope
 from messaging.contacts.models import Contact
 from messaging.conversations.models import Conversation
 from messaging.media.models import MediaFile
@@ -387,6 +387,72 @@ def test_refusal_131050_stops_marketing(sender: Sender, known: Contact) -> None:
     for address in (PHONE, BSUID):
         assert states(sender, address)["marketing"] == "opted_out"
         assert states(sender, address)["utility"] == "opted_in"
+
+
+@pytest.fixture(params=[*STOP_DOORS, "preference", "refusal"])
+def stopping(request: pytest.FixtureRequest, sender: Sender) -> bytes:
+    """A stop by every door, of the same whole second."""
+    if request.param == "preference":
+        told = {"user_id": BSUID, "category": "marketing_messages", "value": "stop"}
+        preference = {**told, "wa_id": PHONE[1:], "timestamp": SECONDS - 60}
+        return posted(sender, field="user_preferences", user_preferences=[preference])
+    if request.param == "refusal":
+        errors = [{"code": 131050, "title": "stopped"}]
+        failed = status("wamid.9", "failed", errors=errors, timestamp=str(SECONDS - 60))
+        return posted(sender, statuses=[failed])
+    return posted(sender, messages=STOP_DOORS[request.param])
+
+
+def agree(sender: Sender, *, after: timedelta) -> None:
+    """Opt in so long after the second of the stop began."""
+    with tenancy.scope(sender.business_id):
+        consent.record(
+            addresses=[PHONE, BSUID],
+            scopes=list(Scope),
+            status=ConsentStatus.OPTED_IN,
+            source="api",
+            occurred_at=NOW - timedelta(seconds=60) + after,
+            now=NOW,
+        )
+
+
+def test_a_stop_outranks_an_opt_in_of_its_second(
+    sender: Sender, known: Contact, stopping: bytes
+) -> None:
+    MessageFactory.create(business=sender.business, sender=sender, contact=known, wamid="wamid.9")
+    agree(sender, after=timedelta(milliseconds=292))
+
+    keep(stopping)
+    run()
+
+    for address in (PHONE, BSUID):
+        assert states(sender, address)["marketing"] == "opted_out"
+
+
+def test_a_stop_yields_to_an_opt_in_given_after_it_was_heard(
+    sender: Sender, known: Contact, stopping: bytes
+) -> None:
+    MessageFactory.create(business=sender.business, sender=sender, contact=known, wamid="wamid.9")
+    keep(stopping)
+    settle(NOW - timedelta(seconds=60) + timedelta(milliseconds=100))
+    assert states(sender, PHONE)["marketing"] == "opted_out"
+
+    agree(sender, after=timedelta(milliseconds=292))
+
+    for address in (PHONE, BSUID):
+        assert states(sender, address)["marketing"] == "opted_in"
+
+
+def test_a_start_counts_from_the_beginning_of_its_second(sender: Sender, known: Contact) -> None:
+    keep(posted(sender, messages=[text("wamid.s", "STOP")]))
+    run()
+    keep(posted(sender, messages=[text("wamid.t", "START", timestamp=str(SECONDS - 59))]))
+    run()
+
+    with tenancy.scope(sender.business_id):
+        events = ConsentEvent.objects.filter(address=PHONE, source="message", status="opted_in")
+        assert {one.occurred_at for one in events} == {NOW - timedelta(seconds=59)}
+    assert states(sender, PHONE)["marketing"] == "opted_in"
 
 
 def test_who_cannot_be_reached_is_remembered_until_they_write(
