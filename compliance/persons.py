@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from accounts.models import User
 from compliance import consent, evidence
 from compliance.consent import ConsentRow
 from compliance.models import Consent, ConsentEvent, ConsentStatus, Scope
@@ -23,6 +24,7 @@ Finder = Callable[[Sequence[str]], Mapping[str, Sequence[str]]]
 _finders: Final[list[Finder]] = []
 _heir_finders: Final[list[Finder]] = []
 _REASON: Final = "the person changed address"
+_PARTED: Final = "the contact was changed or deleted"
 
 
 def register(finder: Finder) -> None:
@@ -133,6 +135,39 @@ def carry_all(moves: Sequence[Move], *, now: datetime) -> None:
         blocks += _blocks(move, rows, now)
     for told in filter(None, (stands, blocks)):
         consent.record_many(told, source=ConsentEvent.Source.META, now=now, reason=_REASON)
+
+
+def part(
+    *, before: Sequence[str], kept: Sequence[str] = (), now: datetime, by: User | None = None
+) -> None:
+    """Repeat under every address of a person the no they said under one, before they part.
+
+    What ties the addresses together goes with the contact or the address it loses; what was said
+    would hold for one of them only. Consent stays where it was given. Call it inside a transaction.
+    """
+    if set(before) <= set(kept):
+        return
+    keys = list(dict.fromkeys([*before, *kept]))
+    consent.lock(keys)
+    rows = list(Consent.objects.filter(address__in=keys).select_related("event"))
+    for told in filter(
+        None, (list(_noes(before, keys, rows)), [*_blocks(Move(before, keys), rows, now)])
+    ):
+        consent.record_many(
+            told, source=ConsentEvent.Source.ADMIN, now=now, reason=_PARTED, actor=by
+        )
+
+
+def _noes(
+    before: Sequence[str], keys: Sequence[str], rows: Sequence[Consent]
+) -> Iterator[ConsentRow]:
+    """Yield the last no of each scope for the addresses that do not have one."""
+    out = [row for row in rows if row.status == ConsentStatus.OPTED_OUT]
+    said = sorted((row for row in out if row.address in before), key=lambda row: row.changed_at)
+    for row in {row.scope: row for row in said}.values():
+        has = {one.address for one in out if one.scope == row.scope}
+        if lacking := [key for key in keys if key not in has]:
+            yield _repeated(row, lacking, at=_last_word(rows, row.scope, row.changed_at))
 
 
 def _stands(move: Move, rows: Sequence[Consent]) -> Iterator[ConsentRow]:

@@ -222,12 +222,12 @@ class ContactAdmin(ConsentVerbs, ChosenPeople, TenantAdmin[Contact]):
     @verb("Edit", permission=MANAGE, icon="edit", form=ContactForm, submit="Save")
     def edit(self, call: Call) -> str:
         """Change the person's own fields."""
-        editing.update(call.obj, fields=call.data, by=call.by.user)
+        editing.update(call.obj, fields=call.data, by=call.by.user, now=call.now)
         return "Saved."
 
     def delete_model(self, request: HttpRequest, obj: Contact) -> None:
         """Delete somebody nobody wrote to."""
-        editing.delete(obj, by=pages.reader(request))
+        editing.delete(obj, by=pages.reader(request), now=timezone.now())
 
 
 def _save(form: ContactForm, contact: Contact | None, request: HttpRequest) -> Contact | None:
@@ -235,7 +235,7 @@ def _save(form: ContactForm, contact: Contact | None, request: HttpRequest) -> C
     try:
         if contact is None:
             return editing.create(fields=form.cleaned_data, by=by, now=timezone.now())
-        return editing.update(contact, fields=form.cleaned_data, by=by)
+        return editing.update(contact, fields=form.cleaned_data, by=by, now=timezone.now())
     except ProjectError as error:
         form.add_error(error.attr if error.attr in form.fields else None, error.detail)
         return None

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 from accounts import tenancy
 from accounts.models import User
-from compliance import audit
+from compliance import audit, persons
 from compliance.privacy import suppression
 from config.lib import addresses
 from config.lib.errors import Conflict, InvalidInput
@@ -56,25 +56,29 @@ def create(*, fields: Mapping[str, Any], by: User | None, now: datetime) -> Cont
     return contact
 
 
-def update(contact: Contact, *, fields: Mapping[str, Any], by: User | None) -> Contact:
+def update(
+    contact: Contact, *, fields: Mapping[str, Any], by: User | None, now: datetime
+) -> Contact:
     """Change a contact's own fields and tags. Raises `ContactExists`."""
     given = dict(fields)
     names = given.pop("tags", None)
     with transaction.atomic():
         held: Contact = Contact.objects.select_for_update().get(pk=contact.pk)
+        before = held.address_keys
         _assign(held, given)
         if not held.address_keys:
             raise people.MissingAddress("A contact keeps at least one address.", attr="phone")
         _require_free(held)
         held.save()
         suppression.bring_back(held.address_keys)
+        persons.part(before=before, kept=held.address_keys, now=now, by=by)
         if names is not None:
             tags.replace(contact=held.pk, names=names, by=by)
         _audit("contact.updated", held, by, sorted(fields))
     return held
 
 
-def delete(contact: Contact, *, by: User | None) -> None:
+def delete(contact: Contact, *, by: User | None, now: datetime) -> None:
     """Delete a contact nobody wrote to. Raises `HasHistory`: a person is erased, not deleted."""
     with transaction.atomic():
         held: Contact = Contact.objects.select_for_update().get(pk=contact.pk)
@@ -82,6 +86,7 @@ def delete(contact: Contact, *, by: User | None) -> None:
             raise HasHistory(
                 "Messages refer to this contact. A privacy request erases a person with them."
             )
+        persons.part(before=held.address_keys, now=now, by=by)
         _audit("contact.deleted", held, by, [])
         held.delete()
 

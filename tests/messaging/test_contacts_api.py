@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from rest_framework.test import APIClient
 
 from accounts import tenancy
 from accounts.models import Role
+from compliance import blocks, consent
+from compliance.models import Consent, Scope
 from config.lib import storage
 from messaging.campaigns import run
 from messaging.contacts import imports
@@ -20,6 +23,7 @@ from messaging.contacts.models import Contact, ContactImport
 from tests.factories.accounts import issue_key
 from tests.factories.campaigns import draft
 from tests.factories.cast import Cast, client_of, client_of_key, make_cast
+from tests.factories.compliance import opt_in, opt_out
 from tests.factories.contacts import (
     NOW,
     ContactFactory,
@@ -75,6 +79,61 @@ def test_a_contact_is_added_read_changed_and_deleted(cast: Cast, alice: APIClien
     assert alice.get(url).json()["phone"] == "+34600555001"
     assert alice.delete(url).status_code == 204
     assert alice.get(url).status_code == 404
+
+
+PHONE, BSUID = "+34600555001", "ES.8800112233445566"
+PARTINGS: dict[str, dict[str, Any] | None] = {
+    "deleted": None,
+    "without user id": {"bsuid": None},
+    "without number": {"phone": None},
+    "another number": {"phone": "+34600555002"},
+}
+
+
+def part(alice: APIClient, how: str) -> None:
+    """Add a contact with two addresses and take one or all from it."""
+    made = alice.post("/api/contacts", {"phone": PHONE, "bsuid": BSUID}, format="json").json()
+    url, fields = f"/api/contacts/{made['id']}", PARTINGS[how]
+    answer = alice.delete(url) if fields is None else alice.patch(url, fields, format="json")
+    assert answer.status_code in {200, 204}, answer.json()
+
+
+def refusals(cast: Cast, address: str) -> set[str | None]:
+    with tenancy.scope(cast.business):
+        return {one.refusal for one in consent.state([address]).values()}
+
+
+@pytest.mark.parametrize("how", PARTINGS)
+@pytest.mark.parametrize("out", [PHONE, BSUID])
+def test_a_no_outlives_the_contact_that_tied_its_addresses(
+    cast: Cast, alice: APIClient, how: str, out: str
+) -> None:
+    opt_out(cast.business, out, at=NOW - timedelta(days=9))
+    opt_in(cast.business, BSUID if out == PHONE else PHONE, at=NOW - timedelta(days=2))
+
+    part(alice, how)
+
+    assert refusals(cast, PHONE) == refusals(cast, BSUID) == {"opted_out"}
+
+
+@pytest.mark.parametrize("how", PARTINGS)
+def test_a_yes_stays_where_it_was_given(cast: Cast, alice: APIClient, how: str) -> None:
+    opt_in(cast.business, PHONE, at=NOW - timedelta(days=2))
+
+    part(alice, how)
+
+    with tenancy.scope(cast.business):
+        assert set(Consent.objects.values_list("address", "status")) == {(PHONE, "opted_in")}
+
+
+def test_a_block_outlives_the_contact_too(cast: Cast, alice: APIClient) -> None:
+    opt_in(cast.business, PHONE, at=NOW - timedelta(days=2))
+    with tenancy.scope(cast.business):
+        blocks.put(addresses=[BSUID], scopes=list(Scope), source="api", days=30, now=timezone.now())
+
+    part(alice, "deleted")
+
+    assert refusals(cast, PHONE) == {"blocked"}
 
 
 def test_a_person_known_in_another_spelling_cannot_be_added_twice(alice: APIClient) -> None:

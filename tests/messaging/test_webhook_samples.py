@@ -15,6 +15,7 @@ from messaging.contacts.models import Contact
 from messaging.messages.models import Message
 from messaging.webhooks.models import DeadLetter
 from tests.messaging.webhook_events import (
+    NOW,
     body,
     differences,
     final_state,
@@ -100,7 +101,7 @@ def test_a_name_the_business_gave_stays() -> None:
     settle()
     contact = Contact.across_businesses.get()
     with tenancy.scope(contact.business_id):
-        editing.update(contact, fields={"name": "Lucía, back door"}, by=None)
+        editing.update(contact, fields={"name": "Lucía, back door"}, by=None, now=NOW)
     keep(said("Lulu", 2))
     settle()
 

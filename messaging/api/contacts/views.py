@@ -67,12 +67,14 @@ class Contacts(ListModelMixin, ApiViewSet):
         """Change what is given; `tags` and `attributes` replace the ones there were."""
         contact = self._get(pk)
         given = valid(serializers.ContactInput(data=request.data, context={"request": request}))
-        return Response(_body(editing.update(contact, fields=given, by=user_of(request))))
+        return Response(
+            _body(editing.update(contact, fields=given, by=user_of(request), now=timezone.now()))
+        )
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: UUID) -> Response:
         """Delete a contact; 409 `contact_has_history` once messages refer to it."""
-        editing.delete(self._get(pk), by=user_of(request))
+        editing.delete(self._get(pk), by=user_of(request), now=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _get(self, pk: UUID) -> Contact:
