@@ -17,7 +17,7 @@ from accounts.access import Access
 from accounts.approvals import Asks
 from accounts.models_security import ApprovalKind
 from compliance import audit
-from compliance.privacy import requests
+from compliance.privacy import registry, requests
 from compliance.privacy.models import PrivacyBatch, PrivacyRequest
 from compliance.privacy.registry import Person
 from config.lib.errors import Conflict, InvalidInput
@@ -40,6 +40,12 @@ class NobodyLeft(Conflict):
     """There is nobody to erase: everybody named has an erasure of their own already."""
 
     code = "privacy_batch_empty"
+
+
+class NotWhoWasNamed(Conflict):
+    """An address that was named belongs to somebody else by now."""
+
+    code = "privacy_batch_changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +86,15 @@ def told(skipped: Sequence[str]) -> str:
 
 @approvals.asking
 def start(*, batch: PrivacyBatch, by: Access, now: datetime) -> PrivacyBatch:
-    """Have workers erase them. Raises `NotWaiting`, and what `approvals.require` raises."""
+    """Have workers erase them.
+
+    Raises `NotWaiting`, `NotWhoWasNamed`, and what `approvals.require` raises.
+    """
     held = _locked(batch)
     waiting = _waiting(held)
     if not waiting:
         raise NobodyLeft("Nobody is left in it to erase. Withdraw it, and name the people again.")
+    _require_same(waiting)
     approvals.require(
         kind=ApprovalKind.MASS_ERASURE,
         subject_type=SUBJECT,
@@ -125,6 +135,22 @@ def who(batch: PrivacyBatch) -> str:
     rows = PrivacyRequest.objects.filter(batch=batch).order_by("pk")
     labels = list(rows.values_list("label", flat=True)[:SHOWN])
     return _listed(labels, rows.count())
+
+
+def _require_same(waiting: Sequence[PrivacyRequest]) -> None:
+    """Let nobody be erased for holding an address now that stood for somebody else then."""
+    changed = [one.label for one in waiting if _is_somebody_else(Person.from_json(one.person))]
+    if changed:
+        who_changed = _listed(changed[:SHOWN], len(changed))
+        raise NotWhoWasNamed(
+            f"Belongs to another contact since it was named: {who_changed}. "
+            "Withdraw these erasures, and name the people again."
+        )
+
+
+def _is_somebody_else(named: Person) -> bool:
+    now = registry.identify(Person(keys=named.keys))
+    return bool(named.contacts and now.contacts - named.contacts)
 
 
 def _asks(batch: PrivacyBatch, waiting: Sequence[PrivacyRequest]) -> Asks:

@@ -256,6 +256,26 @@ def test_several_people_need_a_second_person_where_that_is_set(
     assert set(PrivacyRequest.across_businesses.values_list("status", flat=True)) == {"running"}
 
 
+def test_nobody_is_erased_for_an_address_that_was_somebody_elses(
+    cast: Cast,  # noqa: F811  # the fixture
+    alice: Client,
+    contact: Contact,
+) -> None:
+    name_people(alice, f"{PHONE}\n+34622990012")
+    batch = PrivacyBatch.across_businesses.get()
+    with tenancy.scope(cast.business):
+        Contact.objects.filter(pk=contact.pk).update(phone="+34622990019", phone_key="+34622990019")
+    ContactFactory.create(business=cast.business, phone=PHONE)
+
+    start = reverse("admin:compliance_privacybatch_start", args=[batch.pk])
+    shown = text(alice.post(start, follow=True))
+
+    assert "Belongs to another contact since it was named: +34•••••0011." in shown
+    batch.refresh_from_db()
+    assert batch.status == "waiting"
+    assert set(PrivacyRequest.across_businesses.values_list("status", flat=True)) == {"open"}
+
+
 def test_rules_are_previewed_and_saved(cast: Cast, alice: Client) -> None:  # noqa: F811
     url = "/admin/compliance/retentionrule/"
     shown = text(alice.get(url))
