@@ -22,7 +22,7 @@ else:
 
 
 class OutsideTransactions(_Base):
-    """A storage that is written and read while no transaction is open: it may be far away.
+    """A storage that is written, read and asked while no transaction is open: it may be far away.
 
     One on this machine's disk holds to the same, so that no test passes that a bucket would fail.
     A deletion carries no bytes and goes with its rows.
@@ -35,6 +35,11 @@ class OutsideTransactions(_Base):
     def _save(self, *args: Any, **kwargs: Any) -> Any:
         outward.require_no_transaction("storage.save")
         return super()._save(*args, **kwargs)  # type: ignore[misc]  # the other base's
+
+    def exists(self, name: str) -> bool:
+        """Ask whether there is such a file."""
+        outward.require_no_transaction("storage.exists")
+        return super().exists(name)
 
 
 class Disk(OutsideTransactions, FileSystemStorage):

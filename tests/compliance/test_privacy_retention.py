@@ -26,6 +26,7 @@ from config.lib.errors import InvalidInput
 from messaging.campaigns.models import Campaign, CampaignRecipient
 from messaging.contacts.models import ContactImport
 from messaging.conversations.models import Conversation
+from messaging.media import uploads
 from messaging.media.models import MediaFile
 from messaging.messages.models import Message
 from messaging.privacy import retention as kinds
@@ -249,6 +250,24 @@ def test_silent_conversations_go_with_their_messages(cast: Cast, sender: Sender)
     with tenancy.scope(cast.business):
         assert [one.contact_id for one in Conversation.objects.all()] == [busy.pk]
         assert [one.contact_id for one in Message.objects.all()] == [busy.pk]
+
+
+def test_files_nobody_noted_go_with_a_silent_conversation(cast: Cast, sender: Sender) -> None:
+    contact = ContactFactory.create(business=cast.business)
+    ConversationFactory.create(
+        business=cast.business, sender=sender, contact=contact, last_message_at=OLD
+    )
+    file = MediaFile.across_businesses.create(
+        business=cast.business, message_id=message(sender, OLD, contact=contact).pk
+    )
+    path = uploads.path_of(file, ids.time_of(file.pk))
+    storage.media().save(path, ContentFile(b"left by a killed worker"))
+    keep(cast, conversations=60)
+
+    assert run()["conversations"] == 2
+
+    assert not MediaFile.across_businesses.exists()
+    assert not storage.media().exists(path)
 
 
 def test_a_thread_somebody_writes_in_meanwhile_stays(cast: Cast, sender: Sender) -> None:

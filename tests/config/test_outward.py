@@ -71,6 +71,7 @@ def test_a_transaction_of_another_thread_is_its_own_matter() -> None:
     [
         lambda: storage.media().open("kept"),
         lambda: storage.media().save("new", ContentFile(b"x")),
+        lambda: storage.media().exists("kept"),
         lambda: alerts.deliver(title="t", detail="d", severity="info"),
     ],
 )
