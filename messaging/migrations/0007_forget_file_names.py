@@ -29,7 +29,8 @@ UPDATE messaging_contactlist l
 UPDATE messaging_contactimport SET filename = '' WHERE file = '' AND filename <> '';
 UPDATE accounts_approval a SET summary = (
     SELECT jsonb_agg(CASE WHEN line->>0 = 'Audience'
-        THEN jsonb_build_array('Audience', regexp_replace(line->>1, 'Import “.*”', 'An import'))
+        THEN jsonb_build_array('Audience',
+            regexp_replace(line->>1, 'Import “.*?”(?=; |$)', 'An import', 'g'))
         ELSE line END ORDER BY place)
     FROM jsonb_array_elements(a.summary) WITH ORDINALITY AS told(line, place))
  WHERE a.kind = 'campaign' AND a.summary::text LIKE '%Import “%';
