@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from itertools import islice
+from itertools import islice, product
 from typing import IO, Any, Final
 from zoneinfo import ZoneInfo
 
@@ -23,6 +23,7 @@ from compliance.cells import RowRefused
 from compliance.consent import ConsentRow
 from compliance.consent_rows import Said
 from compliance.models import Consent, ConsentEvent, ConsentStatus, Scope
+from compliance.privacy import suppression
 from config.lib import deadlocks, tables
 from config.lib.errors import InvalidInput
 from config.lib.tables import UnreadableFile
@@ -263,6 +264,11 @@ def _standing_opt_outs(said: Sequence[Said]) -> dict[tuple[str, str], datetime]:
     found: dict[tuple[str, str], datetime] = {}
     for key, scope, at in rows.values_list("address", "scope", "changed_at"):
         for address in owners[key]:
+            found[address, scope] = max(at, found.get((address, scope), at))
+    # Who was erased is opted out as soon as their address is back.
+    for key, erased in suppression.find(list(owners)).items():
+        for address, scope in product(owners[key], Scope.values):
+            at = erased.erased_at
             found[address, scope] = max(at, found.get((address, scope), at))
     return found
 

@@ -21,6 +21,7 @@ from accounts import tenancy
 from accounts.models import Role, SignIn
 from compliance import consent, imports
 from compliance.models import AuditEntry, ConsentEvent, Scope
+from compliance.privacy import suppression
 from compliance.signals import consent_withdrawn
 from config.lib.redis import key as redis_key
 from messaging.contacts.models import Contact
@@ -162,6 +163,19 @@ def test_an_old_list_brings_nobody_back(cast: Cast, client: APIClient) -> None:
 
     assert answer["verdicts"] == {"stays_opted_out": 1}
     assert refusal(cast, "+34600111222") == "opted_out"
+
+
+@pytest.mark.parametrize("commit", ["false", "true"])
+def test_who_was_erased_is_said_to_stay_opted_out(
+    cast: Cast, client: APIClient, commit: str
+) -> None:
+    with tenancy.scope(cast.business):
+        suppression.add(["+34600111222"], at=timezone.now() - timedelta(days=1))
+    rows = "phone,consent,date\n600111222,yes,2026-01-05\n"
+
+    answer = post(client, rows, commit=commit).json()
+
+    assert answer["verdicts"] == {"stays_opted_out": 1}
 
 
 def test_a_row_about_a_number_holds_for_the_user_id_of_the_same_person(
